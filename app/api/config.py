@@ -1,0 +1,12 @@
+"""Settings of the HTTP door."""
+
+from pydantic import Field
+
+from app.strict import Strict
+
+
+class ApiConfig(Strict):
+    """Limits that hold before any media is looked at."""
+
+    max_upload_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)
+    """Bytes of a whole request body, counted while they arrive."""

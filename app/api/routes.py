@@ -1,0 +1,134 @@
+"""The routes: requests in, answers of the service out."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api.schemas import TalkOptions
+from app.api.service import Clip, Service
+from app.errors import BadRequest
+from app.values import ModelCard, TalkJob
+
+
+class Routes:
+    """The handlers, over one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def talk(self, request: Request) -> Response:
+        """`POST /v1/talk`: a portrait and speech in, a talking head out."""
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise BadRequest(
+                "The request is not multipart/form-data.",
+                "Send the parts `portrait` and `audio`, as `curl -F` does.",
+            )
+        async with request.form(max_files=2, max_fields=16) as form:
+            options = _options(form, ("portrait", "audio"))
+            job = TalkJob(
+                portrait=await _part(form, "portrait"),
+                audio=await _part(form, "audio"),
+                fps=options.fps,
+                size=options.size,
+                motion=options.motion,
+                face_index=options.face_index,
+                seed=options.seed,
+            )
+        return ClipResponse(await self._service.talk(job))
+
+    async def healthz(self, request: Request) -> Response:
+        """`GET /healthz`: this process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """`GET /readyz`: every model can work."""
+        await self._service.models()
+        return JSONResponse({"status": "ready"})
+
+    async def models(self, request: Request) -> Response:
+        """`GET /v1/models`: what works here, an OpenAI-like list."""
+        data = [
+            {"id": card.variant, "object": "model", **asdict(card)}
+            for card in await self._service.models()
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def metrics(self, request: Request) -> Response:
+        """`GET /metrics`: this application's metrics, Prometheus text."""
+        return Response(
+            await self._service.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+
+class ClipResponse(StreamingResponse):
+    """Streams a clip, and stops its work when the client leaves."""
+
+    def __init__(self, clip: Clip) -> None:
+        headers = {
+            "content-disposition": 'inline; filename="talk.mp4"',
+            "cache-control": "no-store",
+            "x-digital-human-models": models_header(clip.models),
+            "x-digital-human-frames": str(clip.frames),
+            "x-digital-human-faces": str(clip.faces),
+        }
+        super().__init__(self._chunks(), headers=headers, media_type="video/mp4")
+        self._clip = clip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the clip; whatever happens, its generator is closed."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._clip.rest.aclose()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield self._clip.first
+        async for chunk in self._clip.rest:
+            yield chunk
+
+
+def models_header(cards: Iterable[ModelCard]) -> str:
+    """Return `role=variant` pairs, such as `portrait=puppet, lips=viseme`."""
+    return ", ".join(f"{card.role}={card.variant}" for card in cards)
+
+
+def _options(form: FormData, parts: tuple[str, ...]) -> TalkOptions:
+    """Return the validated text fields.
+
+    Raises:
+        BadRequest: a field is unknown, repeated, a file, or out of range.
+    """
+    names = [name for name, _ in form.multi_items()]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
+    fields = {name: value for name, value in form.items() if name not in parts}
+    try:
+        return TalkOptions.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        known = ", ".join((*parts, *TalkOptions.model_fields))
+        name = ".".join(map(str, first["loc"]))
+        raise BadRequest(f"Field `{name}`: {first['msg']}.", f"Fields are: {known}.") from None
+
+
+async def _part(form: FormData, name: str) -> bytes:
+    """Return the bytes of a file part.
+
+    Raises:
+        BadRequest: the part is missing, no file, or empty.
+    """
+    part = form.get(name)
+    if part is None:
+        raise BadRequest(f"The part `{name}` is missing.", f"Add `-F {name}=@FILE`.")
+    if not isinstance(part, UploadFile):
+        raise BadRequest(f"The part `{name}` is not a file.", f"Use `-F {name}=@FILE`.")
+    data = await part.read()
+    if not data:
+        raise BadRequest(f"The part `{name}` is empty.", "Send a file with content.")
+    return data

@@ -1,0 +1,50 @@
+"""What the HTTP door asks of the application behind it."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.values import ModelCard, TalkJob
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A video whose first bytes are already made.
+
+    Attributes:
+        first: the first bytes of a fragmented MP4.
+        rest: the other bytes; closing the generator stops all work for the video.
+        frames: how many frames the whole video has.
+        faces: how many faces the portrait shows.
+        models: who makes it, one card per role.
+    """
+
+    first: bytes
+    rest: AsyncGenerator[bytes, None]
+    frames: int
+    faces: int
+    models: list[ModelCard]
+
+
+class Service(Protocol):
+    """The application, as the HTTP door sees it. Every method may raise any `AppError`."""
+
+    async def talk(self, job: TalkJob) -> Clip:
+        """Return the video of a job once its first fragment exists."""
+        ...
+
+    async def models(self) -> list[ModelCard]:
+        """Return a card per role.
+
+        Raises:
+            NotReady: a model cannot serve; the hint says what to do.
+        """
+        ...
+
+    async def metrics(self) -> bytes:
+        """Return this application's metrics in the Prometheus text format."""
+        ...
+
+    def observe(self, route: str, outcome: str, seconds: float) -> None:
+        """Count one finished request; `outcome` is "ok", "abandoned" or an error's code."""
+        ...

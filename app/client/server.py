@@ -1,0 +1,167 @@
+"""`serve run` as a child process: started on a free port, waited for, stopped without a trace."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import psutil
+import yaml
+
+from app.errors import NotReady
+
+
+class LocalServer:
+    """The application of a configuration file, served on a free loopback port.
+
+    Ray's files live in a folder of their own, so that neither another Ray on this machine is
+    joined nor anything is left behind. A context manager.
+
+    Args:
+        config: a Serve configuration such as `serve_config.yaml`.
+        start_timeout_s: how long the server may take until it is ready.
+        token: of Ray's dashboard and jobs, for processes that shall join; a random one by default.
+
+    Attributes:
+        url: where it answers.
+        environment: the variables under which another process can join its Ray.
+    """
+
+    def __init__(self, config: Path, start_timeout_s: float = 180.0, token: str = "") -> None:
+        self._config = config
+        self._token = token or secrets.token_hex(32)
+        self._start_timeout_s = start_timeout_s
+        self._folder = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        if not self._config.is_file():
+            raise NotReady(f"There is no {self._config} here.", "Run this in the checkout.")
+        # Ray puts sockets in there, and their paths must stay below 108 bytes.
+        self._folder = Path(tempfile.mkdtemp(prefix="dh-"))
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        document = yaml.safe_load(self._config.read_text())
+        document["http_options"] = {**document.get("http_options", {}), "port": port}
+        config = self._folder / "serve_config.yaml"
+        config.write_text(yaml.safe_dump(document))
+        self.environment = ray_environment(self._folder, self._token)
+        serve = Path(sys.executable).with_name("serve")
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(serve), "run", str(config)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self.environment,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return self._folder / "serve.log"
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of the server: Ray's own, the proxy and the replicas."""
+        if self._process is None:
+            return []
+        try:
+            root = psutil.Process(self._process.pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def cpu_s(self) -> float:
+        """Return the CPU-seconds, user and system, that all living processes have used."""
+        total = 0.0
+        for process in self.processes():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system
+        return total
+
+    def stop(self) -> None:
+        """Stop every process and remove every file of the server."""
+        processes = self.processes()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        for process in processes:
+            if process.is_running():
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait_until_ready(self) -> None:
+        """Return once `/readyz` says so.
+
+        Raises:
+            NotReady: the server stopped, took too long, or says what it lacks.
+        """
+        until_s = time.monotonic() + self._start_timeout_s
+        assert self._process is not None
+        detail, hint = "The server did not start in time.", "Its log follows."
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+            while time.monotonic() < until_s and self._process.poll() is None:
+                time.sleep(0.3)
+                try:
+                    answer = client.get("/readyz")
+                except httpx.HTTPError:
+                    continue
+                if answer.status_code == 200:
+                    return
+                if answer.headers.get("content-type") == "application/problem+json":
+                    raise NotReady(answer.json()["detail"], answer.json()["hint"])
+        raise NotReady(detail, f"{hint}\n{self.log.read_text(errors='replace')[-4000:]}")
+
+
+def ray_environment(folder: Path, token: str) -> dict[str, str]:
+    """Return the variables under which Ray keeps its files in `folder` and asks for `token`.
+
+    Without a token, any other user of this machine could run code as this one.
+    """
+    return {
+        "RAY_TMPDIR": str(folder),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,75 @@
+"""Which face of an image is animated, and whether it can be."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import FaceTooSmall, FaceTurnedAway, NoFace
+from app.face.config import FaceConfig
+from app.topology import FACE_OVAL, LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from app.values import FaceMesh
+
+PHOTO_HINT = (
+    "Use a frontal, well-lit photo of one person, with the whole face visible and filling "
+    "at least a fifth of the picture's height."
+)
+
+
+def face_px(points: NDArray[np.float32]) -> float:
+    """Return the longer side of the box around the face's oval, px.
+
+    Args:
+        points: (478, 2 or more) px.
+    """
+    oval = points[list(FACE_OVAL), :2]
+    return float((oval.max(axis=0) - oval.min(axis=0)).max())
+
+
+def yaw_deg(points: NDArray[np.float32]) -> float:
+    """Return about how far a face looks aside; positive turns the nose to the image's right.
+
+    From the depth of the eyes' outer corners, which the net tends to underestimate.
+
+    Args:
+        points: (478, 3) px.
+    """
+    x, y, z = (float(value) for value in points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER])
+    return math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+def choose(
+    meshes: Sequence[FaceMesh], face_index: int | None = None, config: FaceConfig | None = None
+) -> FaceMesh:
+    """Return the face to animate.
+
+    Args:
+        meshes: largest first, as `FaceAnalyzer.analyze` gives them.
+        face_index: 0 for the largest, and so on; the largest if absent.
+        config: limits of size and turn; the defaults if absent.
+
+    Raises:
+        NoFace: no face, or not that many.
+        FaceTooSmall: smaller than `min_face_px`.
+        FaceTurnedAway: turned by more than `max_yaw_deg`.
+    """
+    limits = config or FaceConfig()
+    index = face_index or 0
+    if not meshes:
+        raise NoFace("No face was found in the portrait.", PHOTO_HINT)
+    if not 0 <= index < len(meshes):
+        raise NoFace(
+            f"Faces found: {len(meshes)}. There is none with face_index {index}.",
+            f"Faces are counted from 0, largest first: use 0 to {len(meshes) - 1}.",
+        )
+    chosen = meshes[index]
+    size_px = face_px(chosen.points)
+    if size_px < limits.min_face_px:
+        raise FaceTooSmall(
+            f"The face is {size_px:.0f} px high; at least {limits.min_face_px} are needed.",
+            "Cut the face out of the original photo, or use a photo with more pixels.",
+        )
+    if abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
+        raise FaceTurnedAway("The face is turned too far from the camera.", PHOTO_HINT)
+    return chosen

@@ -1,0 +1,33 @@
+"""What can be set about face analysis."""
+
+from pydantic import Field
+
+from app.strict import Strict
+
+
+class FaceConfig(Strict):
+    """How faces are found and which are taken; the defaults suit still portraits."""
+
+    max_side_px: int = Field(default=1280, ge=256)
+    """Larger photos are searched in a copy with this longer side."""
+    short_range_score: float = Field(default=0.5, ge=0, le=1)
+    """Least score of the detector for faces near the camera."""
+    full_range_score: float = Field(default=0.6, ge=0, le=1)
+    """Least score of the detector for far faces."""
+    mesh_logit: float = Field(default=4, ge=-20, le=20)
+    """Least logit of the mesh net that it looks at a face. Clear photos give about 20, very blurred
+    ones 4 to 9, other things mostly less than 3."""
+    overlap: float = Field(default=0.3, gt=0, lt=1)
+    """Intersection over union above which two boxes are one face."""
+    passes: int = Field(default=2, ge=1, le=4)
+    """How often the mesh is fitted; each pass crops the face anew from the one before."""
+    max_roll_deg: float = Field(default=75, gt=0, le=90)
+    """A mesh tilted further is dropped: after some quarter turn, every face is tilted less."""
+    max_faces: int = Field(default=8, ge=1, le=64)
+    """So many faces, the largest, are told of."""
+    min_face_px: int = Field(default=64, ge=16)
+    """Least size of a face that can be animated: the longer side around its oval."""
+    max_yaw_deg: float = Field(default=40, gt=0, le=90)
+    """A face turned further away from the camera is refused."""
+    threads: int = Field(default=1, ge=1, le=16)
+    """Threads inside one run of a net."""

@@ -1,0 +1,1 @@
+"""The embedded lip-sync net: mouth controls from speech, and a renderer that obeys them."""

@@ -1,0 +1,18 @@
+"""Settings of the session loop."""
+
+from pydantic import Field
+
+from app.strict import Strict
+
+
+class SessionConfig(Strict):
+    """How one session is cut into work for the models."""
+
+    group_frames: int = Field(default=8, ge=1, le=32)
+    """Consecutive frames that travel together in one call."""
+
+    groups_in_flight: int = Field(default=2, ge=1, le=8)
+    """Groups of one session being made or encoded at once: this is the flow control."""
+
+    call_deadline_s: float = Field(default=30.0, gt=0)
+    """Wall-clock seconds that one call of a model may take, queueing included."""

@@ -1,0 +1,88 @@
+"""The session loop: from a motion and a log-mel to finished frames, group by group.
+
+T frames of a group, S crop px, M mel bins (80).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline import mouth
+from app.pipeline.config import SessionConfig
+from app.values import FrameGroup, LipGroup, Motion
+
+Animate = Callable[[Motion], Awaitable[FrameGroup]]
+"""Renders the session's portrait, one frame per row of the motion."""
+
+Paint = Callable[[LipGroup], Awaitable[NDArray[np.uint8]]]
+"""Repaints mouth crops after the speech: (T, S, S, 3) uint8 RGB."""
+
+Windows = Callable[[int, int], NDArray[np.float32]]
+"""Log-mel windows of frames [first, last): (T, 80, 16) float32 in [-4, 4]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a session renders, and the models that render it.
+
+    Attributes:
+        motion: one row per frame of the whole video.
+        windows: the speech of any range of frames.
+        animate: the portrait-animation model, bound to this session's portrait.
+        paint: the lip-sync model.
+        crop_px: side S of the lip-sync model's crops.
+    """
+
+    motion: Motion
+    windows: Windows
+    animate: Animate
+    paint: Paint
+    crop_px: int
+
+
+async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGroup, None]:
+    """Yield the finished frames of a scene in order, `config.group_frames` at a time.
+
+    Later groups are in the models while the caller uses an earlier one, but never more than
+    `config.groups_in_flight` exist at once, so a slow caller slows its own session only. Closing
+    the generator cancels what is under way and waits until it is gone.
+    """
+    pending: deque[asyncio.Task[FrameGroup]] = deque()
+    starts = iter(range(0, len(scene.motion), config.group_frames))
+    try:
+        while True:
+            while len(pending) < config.groups_in_flight:
+                start = next(starts, None)
+                if start is None:
+                    break
+                frames = slice(start, min(start + config.group_frames, len(scene.motion)))
+                pending.append(asyncio.create_task(_finish(scene, frames)))
+            if not pending:
+                return
+            group = await pending[0]
+            yield group
+            pending.popleft()
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def _finish(scene: Scene, frames: slice) -> FrameGroup:
+    """Animate one group, then repaint its mouths."""
+    animated = await scene.animate(scene.motion[frames])
+    transforms = mouth.crop_transforms(animated.points, scene.crop_px)
+    crops = await asyncio.to_thread(mouth.cut, animated.pixels, transforms, scene.crop_px)
+    painted = await scene.paint(
+        LipGroup(
+            crops=crops,
+            points=mouth.to_crop(animated.points, transforms),
+            mel=scene.windows(frames.start, frames.stop),
+        )
+    )
+    pixels = await asyncio.to_thread(mouth.blend, animated.pixels, crops, painted, transforms)
+    return FrameGroup(pixels=pixels, points=animated.points)

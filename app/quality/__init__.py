@@ -1,0 +1,1 @@
+"""Judges of finished videos. Nothing imports this room."""

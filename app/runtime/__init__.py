@@ -1,0 +1,1 @@
+"""Engines: how a net of ours is run. The nets themselves know nothing of speed."""

@@ -1,0 +1,36 @@
+"""The application's builder: what `import_path` in `serve_config.yaml` names.
+
+No `from __future__ import annotations` here: Ray reads the builder's annotation to validate
+`args`, and skips that silently when it is a string.
+"""
+
+from collections.abc import Callable
+
+from ray import serve
+from ray.serve import Application
+
+from app.serving.face import FaceAnalyzer
+from app.serving.ingress import Ingress
+from app.serving.lips import LipSync
+from app.serving.portrait import PortraitAnimator
+from app.settings import AppArgs
+
+
+def build_app(args: AppArgs) -> Application:
+    """Return the composition graph: an ingress over one deployment per model.
+
+    Args:
+        args: validated from the `args:` of the application; an unknown key fails the deploy.
+    """
+    return _bind(
+        serve.ingress()(Ingress),
+        args,
+        _bind(FaceAnalyzer, args.face, args.weights),
+        _bind(PortraitAnimator, args.portrait),
+        _bind(LipSync, args.lips),
+    )
+
+
+def _bind(replica: Callable[..., object], *args: object) -> Application:
+    """Return a node of the graph; the classes stay plain, so that Ray pickles them by name."""
+    return serve.deployment()(replica).bind(*args)

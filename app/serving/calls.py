@@ -1,0 +1,87 @@
+"""The one way to call a deployment, with a deadline and cancellation; and what such calls carry."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ray import ObjectRef
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError
+
+from app.errors import AppError, DeadlineExceeded, NotReady, OverCapacity
+from app.values import FaceMesh, Motion, Portrait
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sitter:
+    """A portrait and its face: what a replica caches under `key`, their content hash."""
+
+    key: str
+    portrait: Portrait
+    mesh: FaceMesh
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnimateCall:
+    """One group of one session.
+
+    Attributes:
+        key: of the sitter.
+        sitter: where to get the sitter when `key` is not in the cache; nested, so that Ray
+            does not fetch it for every call.
+        motion: one row per frame.
+    """
+
+    key: str
+    sitter: ObjectRef[Sitter]
+    motion: Motion
+
+
+class RemoteMethod(Protocol):
+    """A method of a Ray Serve handle."""
+
+    def remote(self, *args: object) -> Any:  # noqa: ANN401 - Ray's response is untyped
+        """Start the call and return its response."""
+        ...
+
+
+async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  # noqa: ANN401
+    """Return what a deployment's method answers.
+
+    Dropping an awaitable of Ray Serve does not stop the remote work, so the response is always
+    cancelled on the way out; after an answer that does nothing.
+
+    Args:
+        method: a handle's method.
+        args: what it takes.
+        deadline_s: wall-clock seconds for the whole call, queueing included.
+
+    Raises:
+        AppError: what the replica raised, or returned for this item of a batch.
+        OverCapacity: the deployment's queue is full.
+        DeadlineExceeded: no answer in time.
+        NotReady: the replica was lost.
+    """
+    response = method.remote(*args)
+    try:
+        async with asyncio.timeout(deadline_s):
+            answer = await response
+    except TimeoutError:
+        raise DeadlineExceeded(
+            f"A model did not answer within {deadline_s:g} s.", "Try again later."
+        ) from None
+    except BackPressureError as error:
+        raise OverCapacity(
+            "The models' queues are full.", "Try again later.", error.retry_after_s or 2.0
+        ) from None
+    except RayActorError:
+        raise NotReady("A model replica was lost.", "Try again: it is being replaced.") from None
+    except RayTaskError as error:
+        if isinstance(error.cause, AppError):
+            raise error.cause from None
+        raise
+    finally:
+        response.cancel()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

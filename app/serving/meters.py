@@ -1,0 +1,89 @@
+"""This application's metrics: recorded through Ray, read back from the node's export."""
+
+import asyncio
+from typing import cast
+
+import httpx
+import ray
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric as Family
+from prometheus_client.parser import text_string_to_metric_families
+from ray.serve import metrics as serve_metrics
+
+from app.errors import NotReady
+from app.observability.metrics import LATENCY, PREFIX, REQUESTS, Metric
+
+
+class Meters:
+    """Records one replica's requests; Ray's agent adds replicas up."""
+
+    def __init__(self) -> None:
+        self._requests = serve_metrics.Counter(
+            REQUESTS.name, description=REQUESTS.help, tag_keys=_keys(REQUESTS)
+        )
+        self._latency = serve_metrics.Histogram(
+            LATENCY.name,
+            description=LATENCY.help,
+            boundaries=list(LATENCY.buckets),
+            tag_keys=_keys(LATENCY),
+        )
+
+    def observe(self, route: str, outcome: str, seconds: float) -> None:
+        """Record one finished request."""
+        tags = {"route": route, "outcome": outcome}
+        self._requests.inc(1, tags)
+        self._latency.observe(seconds, tags)
+
+
+def _keys(metric: Metric) -> tuple[str]:
+    """Return the labels as Ray annotates them: it takes a tuple of any length."""
+    return cast("tuple[str]", metric.labels)
+
+
+class NodeExport:
+    """A prometheus_client collector over what Ray exports on this node, ours only."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def collect(self) -> list[Family]:
+        """Return the families of this product under their own names."""
+        ours = []
+        for family in text_string_to_metric_families(self._text):
+            if family.name.startswith("ray_" + PREFIX):
+                ours.append(_renamed(family))
+        return ours
+
+
+def _renamed(family: Family) -> Family:
+    """Return a family without Ray's prefix."""
+    renamed = Family(family.name.removeprefix("ray_"), family.documentation, family.type)
+    renamed.samples = [
+        sample._replace(name=sample.name.removeprefix("ray_")) for sample in family.samples
+    ]
+    return renamed
+
+
+async def export() -> bytes:
+    """Return this application's metrics in the Prometheus text format.
+
+    Raises:
+        NotReady: Ray's export of this node does not answer.
+    """
+    address = await asyncio.to_thread(_export_address)
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            answer = await client.get(f"http://{address}/metrics")
+    except httpx.HTTPError:
+        raise NotReady("Ray's metrics export does not answer.", "Try again.") from None
+    registry = CollectorRegistry()
+    registry.register(NodeExport(answer.text))
+    return generate_latest(registry)
+
+
+def _export_address() -> str:
+    """Return host:port of Ray's Prometheus export on this node."""
+    here = ray.get_runtime_context().get_node_id()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    node = next(node for node in nodes if node["NodeID"] == here)
+    return f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"

@@ -1,0 +1,174 @@
+"""The values that cross rooms: frozen dataclasses over numpy arrays.
+
+T frames of a group, H/W pixels, N audio samples, C audio channels, K mesh points (478).
+Image coordinates: x right, y down, in pixels, origin at the top-left corner of the image, so that
+the centre of the first pixel is (0.5, 0.5).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPEECH_HZ = 16_000
+MESH_POINTS = 478
+BLENDSHAPES = 52
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """A decoded photo: (H, W, 3) uint8, RGB, contiguous; H and W even once at output size."""
+
+    pixels: NDArray[np.uint8]
+
+    def digest(self) -> str:
+        """Return the hex SHA-256 of shape and pixels: equal photos have equal digests."""
+        head = repr(self.pixels.shape).encode()
+        return hashlib.sha256(head + np.ascontiguousarray(self.pixels).data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceMesh:
+    """One face of an image.
+
+    Attributes:
+        points: (478, 3) float32; x, y in image px; z in the same unit, smaller is nearer to the
+            camera, about 0 at the head's centre. Points 468-477 are the irises.
+        blendshapes: (52,) float32 in [0, 1], order of MediaPipe's face blendshapes (0 neutral).
+        score: confidence in [0, 1].
+    """
+
+    points: NDArray[np.float32]
+    blendshapes: NDArray[np.float32]
+    score: float
+
+    def scaled(self, x: float, y: float) -> "FaceMesh":
+        """Return this mesh in an image resized by the factors `x` and `y`; z follows `x`."""
+        factors = np.array([x, y, x], np.float32)
+        return FaceMesh(self.points * factors, self.blendshapes, self.score)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """What the video's sound track plays: (C, N) int16, C in {1, 2}, at `rate_hz`."""
+
+    samples: NDArray[np.int16]
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Media time from the first to past the last sample, in seconds."""
+        return Fraction(self.samples.shape[1], self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """A recording, for the models and for the ear.
+
+    Attributes:
+        samples: (N,) float32 mono in [-1, 1] at 16 kHz, down-mixed by mean.
+        sound: the same recording as it will be heard.
+    """
+
+    samples: NDArray[np.float32]
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """How the head moves, one row per frame.
+
+    Attributes:
+        pose: (T, 3) float32, degrees away from the photo: yaw (positive turns the nose to the
+            image's right), pitch (positive nods the nose down), roll (positive turns clockwise
+            as seen).
+        closure: (T, 2) float32 in [0, 1], how far each eye is shut beyond the photo: the eye on
+            the image's left, the eye on the image's right.
+    """
+
+    pose: NDArray[np.float32]
+    closure: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.pose)
+
+    def __getitem__(self, frames: slice) -> "Motion":
+        return Motion(self.pose[frames], self.closure[frames])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameGroup:
+    """Consecutive frames of one session.
+
+    Attributes:
+        pixels: (T, H, W, 3) uint8 RGB.
+        points: (T, 478, 2) float32, where each mesh point is in each frame, image px.
+    """
+
+    pixels: NDArray[np.uint8]
+    points: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LipGroup:
+    """Mouth crops of consecutive frames of one session, and the speech that goes with them.
+
+    Attributes:
+        crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; S is the model's `crop_px`.
+        points: (T, 478, 2) float32, the mesh points in crop px.
+        mel: (T, 80, 16) float32 in [-4, 4], the log-mel window of each frame.
+    """
+
+    crops: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    mel: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+
+@dataclass(frozen=True, slots=True)
+class TalkJob:
+    """One validated request for a talking head; the media are still as they came.
+
+    Attributes:
+        portrait: bytes of an image file.
+        audio: bytes of an audio file.
+        fps: frames per second of the answer, in [1, 60].
+        size: longer side of the answer in px, or None for the photo's own.
+        motion: "idle" sways and blinks; "none" holds the photo still.
+        face_index: which face, 0 the largest; None takes the largest.
+        seed: of the idle motion.
+    """
+
+    portrait: bytes
+    audio: bytes
+    fps: Fraction
+    size: int | None
+    motion: Literal["idle", "none"]
+    face_index: int | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Which model serves a role, as `GET /v1/models` shows it.
+
+    Attributes:
+        role: "face", "portrait" or "lips".
+        variant: the model's name.
+        backend: the engine that runs it.
+        precision: of its arithmetic or weights.
+        licence: SPDX identifier of code and weights.
+        embedded: True if it ships with this product and needs no download.
+    """
+
+    role: str
+    variant: str
+    backend: str
+    precision: str
+    licence: str
+    embedded: bool

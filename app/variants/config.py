@@ -1,0 +1,27 @@
+"""Settings of the two model roles."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.strict import Strict
+
+CROP_PX = {"viseme": 256}
+"""Side of the square mouth crop that each lip-sync variant takes, px."""
+
+
+class PortraitConfig(Strict):
+    """The portrait-animation role."""
+
+    variant: Literal["puppet"] = "puppet"
+    """Which model animates: `puppet` is embedded and needs no weights."""
+
+    cache_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Bound of each replica's cache of prepared portraits; one in use may exceed it."""
+
+
+class LipsConfig(Strict):
+    """The lip-sync role."""
+
+    variant: Literal["viseme"] = "viseme"
+    """Which model repaints mouths: `viseme` is embedded and needs no weights."""

@@ -1,0 +1,29 @@
+"""The portrait-animation role: one protocol, whatever the variant."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
+
+Prepared = TypeVar("Prepared")
+
+
+class PortraitModel(Protocol[Prepared]):
+    """Animates still portraits; frames of several portraits go through the net together."""
+
+    card: ModelCard
+
+    def prepare(self, portrait: Portrait, mesh: FaceMesh) -> Prepared:
+        """Return all that depends on the portrait alone; kept in a bounded cache by digest."""
+        ...
+
+    def size_bytes(self, prepared: Prepared) -> int:
+        """Return the memory that `prepared` holds, for the bound of the cache."""
+        ...
+
+    def animate(self, items: Sequence[tuple[Prepared, Motion]]) -> list[FrameGroup]:
+        """Return one group per item, each with as many frames as its motion has rows.
+
+        An item's frames do not depend on the other items (within 1/255 per channel).
+        """
+        ...

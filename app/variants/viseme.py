@@ -1,0 +1,46 @@
+"""The embedded variant of the lip-sync role: rules on the spectrum, and a mouth renderer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.models.viseme.net import VisemeNet
+from app.runtime.eager import EagerEngine
+from app.runtime.engine import Engine
+from app.values import LipGroup, ModelCard
+from app.variants.config import CROP_PX
+
+
+class Viseme:
+    """Opens, widens, rounds and shuts the mouth of a photo after speech; needs no weights.
+
+    Args:
+        engine: runs a `VisemeNet`; by default eagerly on the CPU.
+    """
+
+    crop_px = CROP_PX["viseme"]
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self._engine = engine or EagerEngine(VisemeNet())
+        self.card = ModelCard(
+            role="lips",
+            variant="viseme",
+            backend=self._engine.backend,
+            precision="fp32",
+            licence="Apache-2.0",
+            embedded=True,
+        )
+
+    def paint(self, items: Sequence[LipGroup]) -> list[NDArray[np.uint8]]:
+        """Return the repainted crops, (T, S, S, 3) uint8 RGB, one array per item."""
+        lengths = [len(item) for item in items]
+        if not sum(lengths):
+            return [item.crops.copy() for item in items]
+        painted = self._engine.run(
+            torch.from_numpy(np.concatenate([item.crops for item in items])),
+            torch.from_numpy(np.concatenate([item.points for item in items])),
+            torch.from_numpy(np.concatenate([item.mel for item in items])),
+        ).numpy()
+        return np.split(painted, np.cumsum(lengths)[:-1])

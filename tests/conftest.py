@@ -1,0 +1,39 @@
+"""Fixtures that every test may use."""
+
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+# Ray reads both when it is first imported, so they are set before any test module is.
+RAY_TOKEN = secrets.token_hex(32)
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, RAY_USAGE_STATS_ENABLED="0")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the top of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Return the folder of real portraits and speech beside the checkout; skip without it."""
+    folder = ROOT.parent / "shared" / "media"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/media beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> NDArray[np.uint8]:
+    """Return (512, 512, 3) uint8 RGB: one smiling face, frontal, NASA, public domain."""
+    from skimage import data
+
+    pixels: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
+    return pixels

@@ -1,0 +1,44 @@
+"""The README says what is true."""
+
+import re
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from app.api.problems import STATUS
+from app.settings import AppArgs
+
+
+def settings() -> list[tuple[str, FieldInfo]]:
+    """Return every setting by its dotted name."""
+    return [
+        (f"{room}.{name}", field)
+        for room, nested in AppArgs.model_fields.items()
+        for name, field in nested.annotation.model_fields.items()  # type: ignore[union-attr]
+    ]
+
+
+def test_every_setting_is_listed_with_its_default(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9_]+)` \| (.*?) \|", text, re.M))
+    assert rows == {name: f"`{field.get_default()}`" for name, field in settings()}
+
+
+def test_every_problem_code_is_listed(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    public = {kind.code for kind in STATUS} - {"unauthorized", "weights"}
+    assert all(f"`{code}`" in text for code in public)
+
+
+def test_the_files_it_links_exist(root: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (root / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_the_commands_are_those_that_ci_extracts(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    for marker in ("demo", "tests"):
+        block = re.search(rf"<!-- {marker} -->\n```bash\n(.*?)```", text, re.S)
+        assert block
+        assert "python3 -m venv .venv" in block[1]

@@ -1,0 +1,213 @@
+"""The HTTP door over a fake service."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import httpx
+import pytest
+
+from app.api.app import create_app
+from app.api.config import ApiConfig
+from app.api.problems import STATUS
+from app.api.service import Clip
+from app.errors import AppError, NoFace, NotReady, OverCapacity
+from app.values import ModelCard, TalkJob
+
+CARD = ModelCard("portrait", "puppet", "eager", "float32", "Apache-2.0", embedded=True)
+
+
+@dataclass
+class FakeService:
+    """Remembers jobs and answers with three chunks, or with an error."""
+
+    error: Exception | None = None
+    jobs: list[TalkJob] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    closed: bool = False
+
+    async def talk(self, job: TalkJob) -> Clip:
+        if self.error:
+            raise self.error
+        self.jobs.append(job)
+        return Clip(b"a", self._rest(), frames=3, faces=2, models=[CARD])
+
+    async def _rest(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for chunk in (b"b", b"c"):
+                yield chunk
+        finally:
+            self.closed = True
+
+    async def models(self) -> list[ModelCard]:
+        if self.error:
+            raise self.error
+        return [CARD]
+
+    async def metrics(self) -> bytes:
+        return b"# HELP x\n"
+
+    def observe(self, route: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.seen.append((route, outcome))
+
+
+def client(service: FakeService, max_upload_bytes: int = 100_000) -> httpx.AsyncClient:
+    app = create_app(service, ApiConfig(max_upload_bytes=max_upload_bytes))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
+
+
+FILES = {"portrait": ("a.png", b"photo"), "audio": ("a.wav", b"sound")}
+
+
+async def test_talk_streams_the_clip_and_says_who_made_it() -> None:
+    service = FakeService()
+    answer = await client(service).post("/v1/talk", files=FILES)
+    assert answer.status_code == 200
+    assert answer.content == b"abc"
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["x-digital-human-models"] == "portrait=puppet"
+    assert answer.headers["x-digital-human-frames"] == "3"
+    assert answer.headers["x-digital-human-faces"] == "2"
+    assert service.closed
+    assert service.seen == [("/v1/talk", "ok")]
+
+
+async def test_defaults_and_options_reach_the_job() -> None:
+    service = FakeService()
+    await client(service).post("/v1/talk", files=FILES)
+    options = {"fps": "29.97", "size": "source", "motion": "none", "face_index": "1", "seed": "9"}
+    await client(service).post("/v1/talk", files=FILES, data=options)
+    default, chosen = service.jobs
+    assert default == TalkJob(b"photo", b"sound", Fraction(25), 512, "idle", None, 0)
+    assert chosen == TalkJob(b"photo", b"sound", Fraction(30000, 1001), None, "none", 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value"),
+    [
+        ("fps", "0"),
+        ("fps", "61"),
+        ("fps", "nan"),
+        ("fps", "1/0"),
+        ("size", "255"),
+        ("size", "1025"),
+        ("size", "big"),
+        ("motion", "wild"),
+        ("face_index", "-1"),
+        ("seed", "1.5"),
+        ("colour", "red"),
+    ],
+)
+async def test_a_bad_option_names_the_field(field_name: str, value: str) -> None:
+    service = FakeService()
+    answer = await client(service).post("/v1/talk", files=FILES, data={field_name: value})
+    problem = answer.json()
+    assert answer.status_code == 400
+    assert problem["code"] == "bad_request"
+    assert field_name in problem["detail"]
+    assert service.jobs == []
+
+
+async def test_missing_empty_repeated_and_wrong_parts() -> None:
+    async def refused(**kwargs: object) -> str:
+        answer = await client(FakeService()).post("/v1/talk", **kwargs)  # type: ignore[arg-type]
+        assert answer.status_code == 400
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["hint"]
+        return str(answer.json()["detail"])
+
+    assert "audio" in await refused(files={"portrait": ("a", b"x")})
+    assert "portrait" in await refused(files={"audio": ("a", b"x")})
+    assert "empty" in await refused(files={**FILES, "audio": ("a", b"")})
+    assert "not a file" in await refused(files={"portrait": ("a", b"x")}, data={"audio": "x"})
+    twice = [("fps", (None, "25")), ("fps", (None, "30")), *FILES.items()]
+    assert "more than once" in await refused(files=twice)
+    assert "multipart" in await refused(json={"portrait": "x"})
+    assert await refused(files={**FILES, "video": ("a", b"x")})
+    broken = {"content-type": "multipart/form-data; boundary=x"}
+    assert await refused(content=b"--y", headers=broken)
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+async def test_bytes_over_the_limit_are_refused(declared: bool) -> None:
+    head = b'--x\r\ncontent-disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        yield head
+        for _ in range(100):
+            yield b"y" * 100
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    content = head + b"y" * 10_000 if declared else chunks()
+    service = FakeService()
+    async with client(service, max_upload_bytes=2000) as http:
+        answer = await http.post("/v1/talk", content=content, headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+    assert service.seen == [("/v1/talk", "too_large")]
+
+
+def subclasses(base: type[AppError]) -> list[type[AppError]]:
+    return [base, *(leaf for child in base.__subclasses__() for leaf in subclasses(child))]
+
+
+def test_every_error_has_a_status() -> None:
+    assert {error for error in subclasses(AppError) if error is not AppError} == set(STATUS)
+
+
+async def test_an_error_raised_across_ray_is_answered_as_its_base() -> None:
+    class RayNoFaceError(NoFace, RuntimeError):
+        """As Ray makes it: of our class and of its own, with a traceback for text."""
+
+        def __str__(self) -> str:
+            return "traceback with paths"
+
+    service = FakeService(RayNoFaceError("No face.", "Look here."))
+    answer = await client(service).post("/v1/talk", files=FILES, headers={"x-request-id": "abc"})
+    assert answer.status_code == 422
+    assert answer.json() == {
+        "type": "urn:digital-human:problem:no_face",
+        "code": "no_face",
+        "title": "No face found",
+        "status": 422,
+        "detail": "No face.",
+        "hint": "Look here.",
+        "request_id": "abc",
+    }
+
+
+async def test_over_capacity_says_when_to_return() -> None:
+    answer = await client(FakeService(OverCapacity("Full.", "", 2.4))).post("/v1/talk", files=FILES)
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "3"
+
+
+async def test_a_bug_is_a_problem_without_its_inside() -> None:
+    service = FakeService(ValueError("secret"))
+    answer = await client(service).post("/v1/talk", files=FILES)
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal"
+    assert "secret" not in answer.text
+    assert service.seen == [("/v1/talk", "internal")]
+
+
+async def test_health_readiness_models_and_metrics() -> None:
+    ready, lacking = client(FakeService()), client(FakeService(NotReady("No nets.", "Run fetch.")))
+    assert (await ready.get("/readyz")).json() == {"status": "ready"}
+    assert (await lacking.get("/healthz")).status_code == 200
+    assert (await lacking.get("/readyz")).status_code == 503
+    assert (await lacking.get("/readyz")).json()["hint"] == "Run fetch."
+    (model,) = (await ready.get("/v1/models")).json()["data"]
+    assert model["id"] == "puppet"
+    assert model["embedded"] is True
+    assert (await ready.get("/metrics")).text.startswith("# HELP")
+
+
+async def test_unknown_routes_and_methods_are_problems() -> None:
+    service = FakeService()
+    http = client(service)
+    assert (await http.get("/nope")).json()["code"] == "not_found"
+    assert (await http.get("/v1/talk")).status_code == 405
+    assert ("unknown", "not_found") in service.seen

@@ -1,0 +1,42 @@
+import pytest
+
+from app.errors import FaceTooSmall, FaceTurnedAway, NoFace
+from app.face.choice import choose, face_px, yaw_deg
+from app.face.config import FaceConfig
+from tests.unit.face.conftest import MeshMaker
+
+
+def test_the_largest_is_chosen_unless_another_is_asked_for(make_mesh: MeshMaker) -> None:
+    meshes = [make_mesh(200), make_mesh(100)]
+    assert choose(meshes) is meshes[0]
+    assert choose(meshes, 0) is meshes[0]
+    assert choose(meshes, 1) is meshes[1]
+
+
+def test_no_face_tells_how_to_take_the_photo() -> None:
+    with pytest.raises(NoFace) as caught:
+        choose([])
+    for word in ("frontal", "well-lit", "whole face"):
+        assert word in caught.value.hint
+
+
+@pytest.mark.parametrize("index", [-1, 2, 99])
+def test_a_face_that_is_not_there_is_refused(make_mesh: MeshMaker, index: int) -> None:
+    with pytest.raises(NoFace, match=f"face_index {index}") as caught:
+        choose([make_mesh(), make_mesh()], index)
+    assert "0 to 1" in caught.value.hint
+
+
+def test_a_face_below_the_least_size_is_refused(make_mesh: MeshMaker) -> None:
+    config = FaceConfig(min_face_px=100)
+    assert face_px(choose([make_mesh(101)], config=config).points) == pytest.approx(101, rel=0.01)
+    with pytest.raises(FaceTooSmall, match="99 px"):
+        choose([make_mesh(99)], config=config)
+
+
+@pytest.mark.parametrize("yaw", [-60, 60])
+def test_a_face_turned_away_is_refused(make_mesh: MeshMaker, yaw: float) -> None:
+    assert yaw_deg(make_mesh(yaw_deg=yaw).points) == pytest.approx(yaw, abs=0.1)
+    with pytest.raises(FaceTurnedAway):
+        choose([make_mesh(yaw_deg=yaw)])
+    choose([make_mesh(yaw_deg=yaw / 2)])

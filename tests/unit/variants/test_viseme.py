@@ -1,0 +1,80 @@
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from app.values import LipGroup
+from app.variants.viseme import Viseme
+from tests.unit.models import mouths
+
+if TYPE_CHECKING:
+    from app.variants.lips import LipModel
+
+
+class CountingEngine:
+    """Returns its crops, each one level brighter, and remembers the batches it saw."""
+
+    backend = "counting"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def run(self, *inputs: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(inputs[0]))
+        return inputs[0] + 1
+
+
+def group(frames: int, level: float = -4.0) -> LipGroup:
+    mel = np.full((frames, 80, 16), level, np.float32)
+    return LipGroup(
+        crops=np.stack([mouths.crop()] * frames),
+        points=np.stack([mouths.mesh()] * frames),
+        mel=mel,
+    )
+
+
+def test_silence_leaves_closed_mouths_alone() -> None:
+    item = group(2)
+    (painted,) = Viseme().paint([item])
+    assert painted.dtype == np.uint8
+    assert (painted == item.crops).all()
+
+
+def test_items_share_one_run_and_come_back_apart() -> None:
+    engine = CountingEngine()
+    model: LipModel = Viseme(engine)
+    items = [group(3), group(1), group(2)]
+    painted = model.paint(items)
+    assert engine.batches == [6]
+    assert [len(crops) for crops in painted] == [3, 1, 2]
+    for crops, item in zip(painted, items, strict=True):
+        assert (crops == item.crops + 1).all()
+
+
+@pytest.mark.parametrize("items", [[], [group(1)]], ids=["none", "one"])
+def test_as_many_answers_as_items(items: list[LipGroup]) -> None:
+    assert len(Viseme().paint(items)) == len(items)
+
+
+def test_an_item_does_not_depend_on_the_others() -> None:
+    speaking = LipGroup(
+        group(2).crops,
+        group(2).points,
+        np.random.default_rng(5).uniform(-4, 4, (2, 80, 16)).astype(np.float32),
+    )
+    model = Viseme()
+    (alone,) = model.paint([speaking])
+    among = model.paint([group(3), speaking, group(1)])[1]
+    assert np.abs(alone.astype(int) - among).max() <= 1
+
+
+def test_card_names_the_embedded_variant() -> None:
+    card = Viseme().card
+    assert (card.role, card.variant, card.embedded, card.backend) == (
+        "lips",
+        "viseme",
+        True,
+        "eager",
+    )
+    assert Viseme.crop_px == 256
