@@ -156,6 +156,8 @@ def ray_environment(folder: Path, token: str) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray's name for "loopback, not this machine's address"; it works on Linux as well.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
 
 

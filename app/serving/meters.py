@@ -11,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from ray.serve import metrics as serve_metrics
 
 from app.errors import NotReady
-from app.observability.metrics import LATENCY, PREFIX, REQUESTS, Metric
+from app.observability.metrics import LATENCY, METRICS, PREFIX, REQUESTS, Metric
+
+OWN_LABELS = {label for metric in METRICS for label in metric.labels} | {"le"}
 
 
 class Meters:
@@ -56,12 +58,21 @@ class NodeExport:
 
 
 def _renamed(family: Family) -> Family:
-    """Return a family without Ray's prefix."""
+    """Return a family without Ray's prefix, and without the labels of Ray's plumbing."""
     renamed = Family(family.name.removeprefix("ray_"), family.documentation, family.type)
     renamed.samples = [
-        sample._replace(name=sample.name.removeprefix("ray_")) for sample in family.samples
+        sample._replace(
+            name=sample.name.removeprefix("ray_"),
+            labels={name: text for name, text in sample.labels.items() if _is_telling(name)},
+        )
+        for sample in family.samples
     ]
     return renamed
+
+
+def _is_telling(label: str) -> bool:
+    """Return whether a label says more than which build and process of Ray exports it."""
+    return label in {"application", "deployment", "replica"} | OWN_LABELS
 
 
 async def export() -> bytes:
