@@ -4,12 +4,12 @@ from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
 from app.pipeline.config import SessionConfig
-from app.strict import Strict
+from app.strict import Settings
 from app.variants.config import LipsConfig, PortraitConfig
 from app.weights.config import WeightsConfig
 
 
-class AppArgs(Strict):
+class AppArgs(Settings):
     """What `args:` of an application in `serve_config.yaml` may hold."""
 
     api: ApiConfig = ApiConfig()

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-# Ray reads both when it is first imported, so they are set before any test module is.
+from app.client.server import ray_environment
+
+# Ray reads these when it is first imported, so they are set before any test module is.
 RAY_TOKEN = secrets.token_hex(32)
-os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, RAY_USAGE_STATS_ENABLED="0")
+os.environ.update(ray_environment(RAY_TOKEN))
 
 ROOT = Path(__file__).parents[1]
 

@@ -84,6 +84,16 @@ def test_unknown_arguments_are_refused() -> None:
         AppArgs.model_validate({"portriat": {}})
     with pytest.raises(ValidationError):
         AppArgs.model_validate({"portrait": {"variant": "nobody"}})
+    with pytest.raises(ValidationError):
+        AppArgs.model_validate({"face": {"threads": "2"}})
+
+
+def test_a_yaml_of_every_setting_is_understood() -> None:
+    document = yaml.safe_load(yaml.safe_dump(AppArgs().model_dump(mode="json")))
+    document["weights"]["folder"] = "some/folder"
+    args = AppArgs.model_validate(document)
+    assert args.weights.folder == Path("some/folder")
+    assert args.media == AppArgs().media
 
 
 def test_ray_validates_the_builders_arguments() -> None:

@@ -18,15 +18,22 @@ def settings() -> list[tuple[str, FieldInfo]]:
     ]
 
 
-def test_every_setting_is_listed_with_its_default(root: Path) -> None:
-    text = (root / "README.md").read_text()
-    rows = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9_]+)` \| (.*?) \|", text, re.M))
-    assert rows == {name: f"`{field.get_default()}`" for name, field in settings()}
+def settings_table() -> str:
+    """Return the README's table; `python -m tests.test_readme` prints it."""
+    rows = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for name, field in settings():
+        meaning = " ".join((field.description or "").split())
+        rows.append(f"| `{name}` | `{field.get_default()}` | {meaning} |")
+    return "\n".join(rows)
+
+
+def test_every_setting_is_listed_with_its_default_and_meaning(root: Path) -> None:
+    assert f"<!-- settings -->\n{settings_table()}\n" in (root / "README.md").read_text()
 
 
 def test_every_problem_code_is_listed(root: Path) -> None:
     text = (root / "README.md").read_text()
-    public = {kind.code for kind in STATUS} - {"unauthorized", "weights"}
+    public = {kind.code for kind in STATUS} - {"unauthorized"}
     assert all(f"`{code}`" in text for code in public)
 
 
@@ -42,3 +49,7 @@ def test_the_commands_are_those_that_ci_extracts(root: Path) -> None:
         block = re.search(rf"<!-- {marker} -->\n```bash\n(.*?)```", text, re.S)
         assert block
         assert "python3 -m venv .venv" in block[1]
+
+
+if __name__ == "__main__":
+    print(settings_table())

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from app.strict import Strict
+from app.strict import Settings
 
 
-class ApiConfig(Strict):
+class ApiConfig(Settings):
     """Limits that hold before any media is looked at."""
 
     max_upload_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)

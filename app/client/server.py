@@ -17,7 +17,10 @@ import httpx
 import psutil
 import yaml
 
-from app.errors import NotReady
+from app.client.talk import problem_of
+from app.errors import NotReady, WeightsError
+
+LOG = "serve.log"
 
 
 class LocalServer:
@@ -40,7 +43,7 @@ class LocalServer:
         self._config = config
         self._token = token or secrets.token_hex(32)
         self._start_timeout_s = start_timeout_s
-        self._folder = Path()
+        self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.environment: dict[str, str] = {}
@@ -50,15 +53,25 @@ class LocalServer:
             raise NotReady(f"There is no {self._config} here.", "Run this in the checkout.")
         # Ray puts sockets in there, and their paths must stay below 108 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="dh-"))
+        try:
+            self._start(self._folder)
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self, folder: Path) -> None:
+        """Start `serve run` on a copy of the configuration with a free port."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         document = yaml.safe_load(self._config.read_text())
         document["http_options"] = {**document.get("http_options", {}), "port": port}
-        config = self._folder / "serve_config.yaml"
+        config = folder / "serve_config.yaml"
         config.write_text(yaml.safe_dump(document))
-        self.environment = ray_environment(self._folder, self._token)
+        self.environment = ray_environment(self._token) | {"RAY_TMPDIR": str(folder)}
         serve = Path(sys.executable).with_name("serve")
-        with self.log.open("wb") as log:
+        with (folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 [str(serve), "run", str(config)],
                 stdout=log,
@@ -66,12 +79,6 @@ class LocalServer:
                 env=os.environ | self.environment,
                 start_new_session=True,
             )
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
 
     def __exit__(
         self,
@@ -80,11 +87,6 @@ class LocalServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    @property
-    def log(self) -> Path:
-        """What the server prints."""
-        return self._folder / "serve.log"
 
     def processes(self) -> list[psutil.Process]:
         """Return every process of the server: Ray's own, the proxy and the replicas."""
@@ -121,7 +123,9 @@ class LocalServer:
                 process.kill()
         psutil.wait_procs(processes, timeout=10)
         self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def _wait_until_ready(self) -> None:
         """Return once `/readyz` says so.
@@ -131,7 +135,6 @@ class LocalServer:
         """
         until_s = time.monotonic() + self._start_timeout_s
         assert self._process is not None
-        detail, hint = "The server did not start in time.", "Its log follows."
         with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
             while time.monotonic() < until_s and self._process.poll() is None:
                 time.sleep(0.3)
@@ -141,18 +144,23 @@ class LocalServer:
                     continue
                 if answer.status_code == 200:
                     return
-                if answer.headers.get("content-type") == "application/problem+json":
-                    raise NotReady(answer.json()["detail"], answer.json()["hint"])
-        raise NotReady(detail, f"{hint}\n{self.log.read_text(errors='replace')[-4000:]}")
+                problem = problem_of(answer)
+                if problem["code"] == WeightsError.code:  # all else may come right by itself
+                    raise NotReady(str(problem["detail"]), str(problem["hint"]))
+        log = self._folder / LOG if self._folder else Path(LOG)
+        raise NotReady(
+            "The server did not get ready.",
+            f"Its log ends so:\n{log.read_text(errors='replace')[-4000:]}",
+        )
 
 
-def ray_environment(folder: Path, token: str) -> dict[str, str]:
-    """Return the variables under which Ray keeps its files in `folder` and asks for `token`.
+def ray_environment(token: str) -> dict[str, str]:
+    """Return the variables under which Ray keeps to loopback and asks for `token`.
 
-    Without a token, any other user of this machine could run code as this one.
+    Without a token, any other user of this machine could run code as this one. A process that
+    joins needs the same variables before it imports Ray.
     """
     return {
-        "RAY_TMPDIR": str(folder),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",

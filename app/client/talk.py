@@ -17,6 +17,7 @@ class Talk:
     Attributes:
         video: the MP4.
         headers: of the answer.
+        first_fragment_bytes: how much of the video had arrived when it did.
         first_fragment_s: wall-clock seconds from sending the request until the first complete
             `moof` and `mdat` had arrived.
         total_s: until the last byte.
@@ -24,6 +25,7 @@ class Talk:
 
     video: bytes
     headers: httpx.Headers
+    first_fragment_bytes: int
     first_fragment_s: float
     total_s: float
 
@@ -67,7 +69,7 @@ def talk(
     """
     files = {"portrait": ("portrait", portrait), "audio": ("audio", audio)}
     started_s = time.perf_counter()
-    first_fragment_s = 0.0
+    first_bytes, first_s = 0, 0.0
     video = bytearray()
     # No limit between bytes but a generous one: a loaded server makes its clients wait.
     with (
@@ -76,13 +78,25 @@ def talk(
     ):
         if answer.status_code != 200:
             answer.read()
-            raise Refused(answer.status_code, answer.json())
+            raise Refused(answer.status_code, problem_of(answer))
         for chunk in answer.iter_raw():
             video += chunk
-            if not first_fragment_s and has_fragment(bytes(video[: 4 << 20])):
-                first_fragment_s = time.perf_counter() - started_s
+            if not first_bytes and has_fragment(bytes(video)):
+                first_bytes, first_s = len(video), time.perf_counter() - started_s
             progress(len(video))
-    return Talk(bytes(video), answer.headers, first_fragment_s, time.perf_counter() - started_s)
+    total_s = time.perf_counter() - started_s
+    return Talk(bytes(video), answer.headers, first_bytes, first_s, total_s)
+
+
+def problem_of(answer: httpx.Response) -> dict[str, object]:
+    """Return the problem document of an answer that was read.
+
+    A proxy between may answer with text of its own, which then is the detail.
+    """
+    if answer.headers.get("content-type") == "application/problem+json":
+        problem: dict[str, object] = answer.json()
+        return problem
+    return {"code": "unknown", "detail": answer.text[:200], "hint": ""}
 
 
 def has_fragment(data: bytes) -> bool:

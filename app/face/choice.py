@@ -39,6 +39,25 @@ def yaw_deg(points: NDArray[np.float32]) -> float:
     return math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
+def check_size(mesh: FaceMesh, config: FaceConfig) -> None:
+    """Check that a face has pixels enough in the video.
+
+    Args:
+        mesh: in px of the video.
+        config: the limit.
+
+    Raises:
+        FaceTooSmall: smaller than `min_video_face_px`.
+    """
+    size_px = face_px(mesh.points)
+    if size_px < config.min_video_face_px:
+        raise FaceTooSmall(
+            f"The face would be {size_px:.0f} px high in the video; "
+            f"at least {config.min_video_face_px} are needed.",
+            "Ask for a larger `size`, or cut the photo around the face.",
+        )
+
+
 def choose(
     meshes: Sequence[FaceMesh], face_index: int | None = None, config: FaceConfig | None = None
 ) -> FaceMesh:

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from app.strict import Strict
+from app.strict import Settings
 
 
-class FaceConfig(Strict):
+class FaceConfig(Settings):
     """How faces are found and which are taken; the defaults suit still portraits."""
 
     max_side_px: int = Field(default=1280, ge=256)
@@ -27,6 +27,8 @@ class FaceConfig(Strict):
     """So many faces, the largest, are told of."""
     min_face_px: int = Field(default=64, ge=16)
     """Least size of a face that can be animated: the longer side around its oval."""
+    min_video_face_px: int = Field(default=32, ge=16)
+    """Least size of the face in the video, measured in the same way."""
     max_yaw_deg: float = Field(default=40, gt=0, le=90)
     """A face turned further away from the camera is refused."""
     threads: int = Field(default=1, ge=1, le=16)

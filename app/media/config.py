@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.strict import Strict
+from app.strict import Settings
 
 X264Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
@@ -12,7 +12,7 @@ X264Preset = Literal[
 Channel = Annotated[int, Field(ge=0, le=255)]
 
 
-class MediaConfig(Strict):
+class MediaConfig(Settings):
     """Every setting of this room."""
 
     max_pixels: int = Field(default=50_000_000, gt=0)
@@ -21,7 +21,7 @@ class MediaConfig(Strict):
     max_video_side_px: int = Field(default=2048, ge=1024)
     """Longest side of a video at the photo's own size."""
 
-    background_rgb: tuple[Channel, Channel, Channel] = (255, 255, 255)
+    background_rgb: tuple[Channel, Channel, Channel] = Field(default=(255, 255, 255), strict=False)
     """Colour beneath transparent pixels; white, as viewers and pages show a cut-out."""
 
     max_audio_s: float = Field(default=600.0, gt=0)

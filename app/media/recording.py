@@ -121,7 +121,8 @@ def _full_scale(samples: NDArray[np.generic]) -> NDArray[np.float32]:
     floats = samples.astype(np.float32)
     if not np.isfinite(floats).all():
         raise UnsupportedMedia("The audio holds samples that are not numbers.", _hint())
-    return floats
+    # Sums of huge numbers further on would not be finite any more.
+    return floats.clip(-1, 1)
 
 
 def _joined(frames: Iterator[Block]) -> Iterator[Block]:

@@ -2,11 +2,15 @@
 
 from pydantic import Field
 
-from app.strict import Strict
+from app.strict import Settings
 
 
-class SessionConfig(Strict):
+class SessionConfig(Settings):
     """How one session is cut into work for the models."""
+
+    max_sessions: int = Field(default=8, ge=1)
+    """Sessions that one ingress replica takes at once; more are answered 429. Below its
+    `max_ongoing_requests`, so that health checks still get through."""
 
     group_frames: int = Field(default=8, ge=1, le=32)
     """Consecutive frames that travel together in one call."""

@@ -51,7 +51,7 @@ def _render_all(
 ) -> list[tuple[str, Figures | str]]:
     """Render every photo with the recording; write video and contact sheet of each."""
     speech = args.audio.read_bytes() if args.audio else demo_speech()
-    photos = {path.stem: path.read_bytes() for path in args.portraits}
+    photos = {path.name: path.read_bytes() for path in args.portraits}
     photos = photos or {"astronaut": demo_portrait()}
     args.out.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, Figures | str]] = []
@@ -66,11 +66,11 @@ def _render_all(
             frames = list(decode_frames(video))
             sheet = contact_sheet(frames, analyzer)
             cv2.imwrite(str(args.out / f"{name}.png"), sheet[:, :, ::-1])
-            rows.append((name, judge(frames, _levels_db(speech, len(frames)), analyzer)))
+            rows.append((name, judge(frames, levels_db(speech, len(frames)), analyzer)))
     return rows
 
 
-def _levels_db(audio: bytes, num_frames: int) -> NDArray[np.float32]:
+def levels_db(audio: bytes, num_frames: int) -> NDArray[np.float32]:
     """Return the RMS level of the sound beneath each frame, dB."""
     samples = decode_speech(audio, MediaConfig()).samples
     edges = [round(i / FPS * SPEECH_HZ) for i in range(num_frames + 1)]

@@ -57,10 +57,10 @@ def judge(frames: list[Image], level: NDArray[np.float32], analyzer: FaceAnalyze
         level: (T,) float32, the sound's RMS level beneath each frame, dB.
         analyzer: finds the face again.
     """
-    gaps = []
+    gaps, nan = [], float("nan")
     for frame in frames:
         meshes = analyzer.analyze(frame)
-        gaps.append(lip_gap(meshes[0].points) if meshes else float("nan"))
+        gaps.append(lip_gap(meshes[0].points) if meshes else nan)
     gap = np.array(gaps)
     seen = ~np.isnan(gap)
     height, width = frames[0].shape[:2]
@@ -71,8 +71,8 @@ def judge(frames: list[Image], level: NDArray[np.float32], analyzer: FaceAnalyze
     changes = [np.abs(frame[border].astype(np.int16) - first).mean() for frame in frames[::5]]
     return Figures(
         faces_found=float(seen.mean()),
-        opening=float(np.subtract(*np.percentile(gap[seen], [95, 5]))),
-        loud_opening=float(np.corrcoef(gap[seen], level[seen])[0, 1]),
+        opening=float(np.subtract(*np.percentile(gap[seen], [95, 5]))) if seen.any() else nan,
+        loud_opening=float(np.corrcoef(gap[seen], level[seen])[0, 1]) if seen.any() else nan,
         border_change=float(np.mean(changes)),
     )
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ray import ObjectRef
-from ray.exceptions import RayActorError, RayTaskError
-from ray.serve.exceptions import BackPressureError
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, RayServeException
 
 from app.errors import AppError, DeadlineExceeded, NotReady, OverCapacity
 from app.values import FaceMesh, Motion, Portrait
@@ -74,14 +74,20 @@ async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  
         raise OverCapacity(
             "The models' queues are full.", "Try again later.", error.retry_after_s or 2.0
         ) from None
-    except RayActorError:
-        raise NotReady("A model replica was lost.", "Try again: it is being replaced.") from None
-    except RayTaskError as error:
-        if isinstance(error.cause, AppError):
-            raise error.cause from None
-        raise
+    except (RayError, RayServeException) as error:
+        raise _translated(error) from None
     finally:
         response.cancel()
     if isinstance(answer, Exception):
-        raise answer
+        raise _translated(answer)
     return answer
+
+
+def _translated(error: Exception) -> Exception:
+    """Return what the caller shall see of an error: our own, or that a replica was lost."""
+    match error:
+        case RayTaskError():
+            return error.cause if isinstance(error.cause, AppError) else error
+        case RayError() | RayServeException():
+            return NotReady("A model replica was lost.", "Try again: it is being replaced.")
+    return error

@@ -1,6 +1,8 @@
 """The Ingress deployment: the HTTP door, and the session loop behind it."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -8,6 +10,8 @@ from starlette.types import ASGIApp
 
 from app.api.app import create_app
 from app.api.service import Clip
+from app.errors import DeadlineExceeded, NotReady
+from app.serving.admission import Sessions
 from app.serving.calls import call
 from app.serving.meters import Meters, export
 from app.serving.talk import Models, Stage
@@ -39,29 +43,30 @@ class Ingress:
         self._stage = Stage(args, self._handles)
         self._meters = Meters()
         self._cards: list[ModelCard] = []
+        self._sessions = Sessions(args.session.max_sessions)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self, self._args.api)
 
     async def talk(self, job: TalkJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
-        cards = self._cards or await self.models()
-        take = await self._stage.prepare(job)
-        video = self._stage.video(take)
-        return Clip(
-            first=await anext(video),  # what goes wrong until here is a refusal, not a broken 200
-            rest=video,
-            frames=len(take.scene.motion),
-            faces=take.faces,
-            models=cards,
-        )
+        with ExitStack() as stack:
+            stack.enter_context(self._sessions.admitted())
+            cards = self._cards or await self.models()
+            take = await self._stage.prepare(job)
+            video = _owning(stack.pop_all(), self._stage.video(take))
+            first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
+            return Clip(first, video, len(take.scene.motion), take.faces, cards)
 
     async def models(self) -> list[ModelCard]:
         """Return a card per role, or raise why one cannot serve."""
         handles = (self._handles.face, self._handles.portrait, self._handles.lips)
-        self._cards = await asyncio.gather(
-            *(call(handle.ready, deadline_s=READY_DEADLINE_S) for handle in handles)
-        )
+        try:
+            self._cards = await asyncio.gather(
+                *(call(handle.ready, deadline_s=READY_DEADLINE_S) for handle in handles)
+            )
+        except DeadlineExceeded:
+            raise NotReady("A model is still loading.", "Ask again in a few seconds.") from None
         return self._cards
 
     async def metrics(self) -> bytes:
@@ -71,3 +76,13 @@ class Ingress:
     def observe(self, route: str, outcome: str, seconds: float) -> None:
         """Count one finished request."""
         self._meters.observe(route, outcome, seconds)
+
+
+async def _owning(
+    stack: ExitStack, chunks: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """Yield the chunks; once they end or are closed, leave what the stack holds."""
+    with stack:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk

@@ -17,7 +17,7 @@ OWN_LABELS = {label for metric in METRICS for label in metric.labels} | {"le"}
 
 
 class Meters:
-    """Records one replica's requests; Ray's agent adds replicas up."""
+    """Records the requests of one replica; its label `replica` keeps it apart from the others."""
 
     def __init__(self) -> None:
         self._requests = serve_metrics.Counter(

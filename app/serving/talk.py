@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from app.errors import TooLarge
-from app.face.choice import choose
+from app.face.choice import check_size, choose
 from app.face.turns import turn, upright_turns
 from app.media.audio import decode_speech
+from app.media.config import MediaConfig
 from app.media.image import decode_portrait, fit
 from app.media.mel import SILENCE, WINDOW_STEPS, log_mel, mel_windows, speech_gain
 from app.media.mp4 import Mp4Writer
+from app.media.video import VideoWriter
 from app.pipeline.motion import idle_motion, still_motion
 from app.pipeline.session import Animate, Scene, Windows, render
 from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
@@ -66,35 +68,24 @@ class Stage:
     def __init__(self, args: AppArgs, models: Models) -> None:
         self._args = args
         self._models = models
+        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
     async def prepare(self, job: TalkJob) -> Take:
         """Decode the media, find the face and lay out the whole motion."""
-        media = self._args.media
         photo, speech = await asyncio.gather(
-            asyncio.to_thread(decode_portrait, job.portrait, media),
-            asyncio.to_thread(decode_speech, job.audio, media),
+            self._decoded(decode_portrait, job.portrait), self._decoded(decode_speech, job.audio)
         )
-        num_frames = frame_count(speech.sound.duration_s, job.fps)
-        if job.size is None and max(photo.pixels.shape) > media.max_video_side_px:
-            raise TooLarge(
-                f"The photo's longer side exceeds {media.max_video_side_px} px.",
-                "Ask for a size, such as `size=1024`, or send a smaller photo.",
-            )
+        self._check_size(job, photo)
         meshes = await self._faces(photo)
         mesh = choose(meshes, job.face_index, self._args.face)
-        photo, mesh = turn(photo, mesh, upright_turns(mesh))
-        fitted = await asyncio.to_thread(fit, photo, job.size)
-        mesh = mesh.scaled(fitted.x_factor, fitted.y_factor)
-        height, width, _ = fitted.portrait.pixels.shape
-        if job.motion == "idle":
-            motion = idle_motion(num_frames, job.fps, job.seed)
-        else:
-            motion = still_motion(num_frames)
+        portrait, mesh = await asyncio.to_thread(_staged, photo, mesh, job.size)
+        check_size(mesh, self._args.face)
+        height, width, _ = portrait.pixels.shape
         return Take(
             scene=Scene(
-                motion=motion,
+                motion=await asyncio.to_thread(_motion, job, speech),
                 windows=await asyncio.to_thread(_windows, speech, job.fps),
-                animate=await self._animator(fitted.portrait, mesh),
+                animate=await self._animator(portrait, mesh),
                 paint=self._paint,
                 crop_px=CROP_PX[self._args.lips.variant],
             ),
@@ -104,6 +95,18 @@ class Stage:
             height=height,
             faces=len(meshes),
         )
+
+    async def _decoded(self, decode: Callable[[bytes, MediaConfig], T], data: bytes) -> T:
+        """Return decoded media; one at a time, because a photo may unfold to a gigabyte."""
+        return await _run(self._decoder, decode, data, self._args.media)
+
+    def _check_size(self, job: TalkJob, photo: Portrait) -> None:
+        longest_px = self._args.media.max_video_side_px
+        if job.size is None and max(photo.pixels.shape) > longest_px:
+            raise TooLarge(
+                f"The photo's longer side exceeds {longest_px} px.",
+                "Ask for a size, such as `size=1024`, or send a smaller photo.",
+            )
 
     async def _faces(self, photo: Portrait) -> list[FaceMesh]:
         """Return the faces of a photo, in its pixels; looked for in a copy of bounded size."""
@@ -118,8 +121,7 @@ class Stage:
 
     async def video(self, take: Take) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a take's video as its frames get finished."""
-        sound, media = take.speech.sound, self._args.media
-        writer = Mp4Writer(take.width, take.height, take.fps, sound, media, TAGS)
+        writer = self._writer(take)
         # One thread for all that touches the writer: closing it queues behind a running write.
         thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
         groups = self.frames(take)
@@ -132,6 +134,10 @@ class Stage:
             thread.submit(writer.close)
             thread.shutdown(wait=False)
             await groups.aclose()
+
+    def _writer(self, take: Take) -> VideoWriter:
+        sound, media = take.speech.sound, self._args.media
+        return Mp4Writer(take.width, take.height, take.fps, sound, media, TAGS)
 
     async def _animator(self, portrait: Portrait, mesh: FaceMesh) -> Animate:
         """Return the portrait model bound to a sitter, who goes to the object store once."""
@@ -152,6 +158,21 @@ class Stage:
 
     async def _call(self, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
         return await call(method, argument, deadline_s=self._args.session.call_deadline_s)
+
+
+def _staged(photo: Portrait, mesh: FaceMesh, size: int | None) -> tuple[Portrait, FaceMesh]:
+    """Return photo and mesh at the video's size, and upright."""
+    fitted = fit(photo, size)
+    mesh = mesh.scaled(fitted.x_factor, fitted.y_factor)
+    return turn(fitted.portrait, mesh, upright_turns(mesh))
+
+
+def _motion(job: TalkJob, speech: Speech) -> Motion:
+    """Return the motion of the whole video."""
+    num_frames = frame_count(speech.sound.duration_s, job.fps)
+    if job.motion == "idle":
+        return idle_motion(num_frames, job.fps, job.seed)
+    return still_motion(num_frames)
 
 
 def _windows(speech: Speech, fps: Fraction) -> Windows:

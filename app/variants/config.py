@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.strict import Strict
+from app.strict import Settings
 
 CROP_PX = {"viseme": 256}
 """Side of the square mouth crop that each lip-sync variant takes, px."""
 
 
-class PortraitConfig(Strict):
+class PortraitConfig(Settings):
     """The portrait-animation role."""
 
     variant: Literal["puppet"] = "puppet"
@@ -20,7 +20,7 @@ class PortraitConfig(Strict):
     """Bound of each replica's cache of prepared portraits; one in use may exceed it."""
 
 
-class LipsConfig(Strict):
+class LipsConfig(Settings):
     """The lip-sync role."""
 
     variant: Literal["viseme"] = "viseme"

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from app.strict import Strict
+from pydantic import Field
+
+from app.strict import Settings
 
 
-class WeightsConfig(Strict):
+class WeightsConfig(Settings):
     """Where weight files are kept."""
 
-    folder: Path | None = None
+    folder: Path | None = Field(default=None, strict=False)
     """The store; absent, `digital-human/weights` in the user's cache folder."""

@@ -1,5 +1,6 @@
 """`POST /v1/talk` against the real application."""
 
+import asyncio
 from fractions import Fraction
 
 import httpx
@@ -12,6 +13,7 @@ from app.client.talk import talk
 from app.demo.run import demo_speech
 from app.media.frames import decode_frames
 from app.media.probe import probe_video
+from app.settings import AppArgs
 from tests.serve.conftest import png, spoken, wav
 
 GOOD_S = 0.4
@@ -141,4 +143,44 @@ async def test_health_readiness_models_and_metrics(
         "portrait": "puppet",
         "lips": "viseme",
     }
-    assert (await http.get("/metrics")).status_code == 200
+
+
+async def test_metrics_count_the_requests(http: httpx.AsyncClient, portrait: bytes) -> None:
+    await assert_still_works(http, portrait)
+    await http.post("/v1/talk", files={"portrait": portrait})
+    for _ in range(100):  # Ray exports every few seconds
+        text = (await http.get("/metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith("digital_human_requests_to")]
+        seen = {word for line in lines for word in ("ok", "bad_request") if f'="{word}"' in line}
+        if seen == {"ok", "bad_request"}:
+            break
+        await asyncio.sleep(0.2)
+    assert seen == {"ok", "bad_request"}
+    assert "digital_human_latency_seconds_bucket" in text
+
+
+async def test_more_sessions_than_places_are_told_to_come_back(
+    http: httpx.AsyncClient, portrait: bytes
+) -> None:
+    files = {"portrait": portrait, "audio": spoken(2)}
+    places = AppArgs().session.max_sessions
+    tries = (http.post("/v1/talk", files=files, data={"size": "256"}) for _ in range(places + 4))
+    answers = await asyncio.gather(*tries)
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(200) >= places
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    for answer in refused:
+        assert answer.status_code == 429
+        assert answer.json()["code"] == "over_capacity"
+        assert int(answer.headers["retry-after"]) > 0
+    await assert_still_works(http, portrait)
+
+
+async def test_a_recording_over_the_limit_is_refused(
+    http: httpx.AsyncClient, portrait: bytes
+) -> None:
+    files = {"portrait": portrait, "audio": wav(np.full(8000 * 601, 900, np.int16), 8000)}
+    answer = await http.post("/v1/talk", files=files)
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "audio_too_long"

@@ -106,7 +106,6 @@ def pose_mouth(points_BK2: torch.Tensor, controls_B4: torch.Tensor, size: int) -
     upper_BJ2, lower_BJ2 = points_BK2[:, INNER_LIP_UPPER], points_BK2[:, INNER_LIP_LOWER]
     face = _measure(points_BK2, size)
     half_width, reach = face.half_width, face.reach
-
     column_X = torch.arange(size, device=points_BK2.device, dtype=points_BK2.dtype) + 0.5
     offset = column_X - face.middle
     stretch = half_width * (0.12 * wide - 0.24 * rounding - 0.12 * opening)
@@ -117,18 +116,14 @@ def pose_mouth(points_BK2: torch.Tensor, controls_B4: torch.Tensor, size: int) -
     own = _edges(upper_BJ2, lower_BJ2, column_X.expand_as(offset), half_width)
     upper, lower = _edges(upper_BJ2, lower_BJ2, column_X - shift_x, half_width)
     widest = opening * (0.075 * EYES_OF_CROP * size + 0.3 * half_width) * (1 - 0.25 * rounding)
-    lens = (1 - (across / (1 - 0.22 * rounding)) ** 2).clamp_min(0)
-    gap = widest * lens * (1.25 - 0.25 * lens)
+    gap = widest * _lens(across, rounding)
     drop = CORNER_DROP * widest * (1 - ramp(across.abs(), 0.6, reach / half_width))
-    seam = upper + UPPER_CLOSING * (lower - upper)
-    to_upper = seam - UPPER_OPENING * gap + drop
-    to_lower = seam + (1 - UPPER_OPENING) * gap + drop
-
+    seam, to_upper, to_lower = _travel(upper, lower, gap, drop)
     # Lips that part turn their rim outwards and hide the line between them; pressed lips roll in.
     rim = press * 0.035 * half_width + (0.15 * gap).clamp_max(size / 200)
     tuck = rim * (1 - ramp(across.abs(), 0.6, 1.0))
     jaw = CHIN_FOLLOWS * _at_middle(to_lower - lower, offset)
-    apart = ramp(lower - upper, 2 * TOUCHING * half_width, 8 * TOUCHING * half_width)
+    apart = ramp((lower - upper) / half_width, 2 * TOUCHING, 8 * TOUCHING)
     return Rig(
         face=face,
         shift_x=shift_x,
@@ -146,6 +141,22 @@ def pose_mouth(points_BK2: torch.Tensor, controls_B4: torch.Tensor, size: int) -
         chin=face.chin + jaw,
         widest=widest,
     )
+
+
+def _lens(across: torch.Tensor, rounding: torch.Tensor) -> torch.Tensor:
+    """Return the outline of an open mouth over its width: 1 at the middle, 0 at the corners."""
+    lens = (1 - (across / (1 - 0.22 * rounding)) ** 2).clamp_min(0)
+    return lens * (1.25 - 0.25 * lens)
+
+
+def _travel(
+    upper: torch.Tensor, lower: torch.Tensor, gap: torch.Tensor, drop: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the line where the lips would meet, and where the upper and lower edge end up."""
+    seam = upper + UPPER_CLOSING * (lower - upper)
+    to_upper = seam - UPPER_OPENING * gap + drop
+    to_lower = seam + (1 - UPPER_OPENING) * gap + drop
+    return seam, to_upper, to_lower
 
 
 def ramp(

@@ -1,7 +1,7 @@
 import pytest
 
 from app.errors import FaceTooSmall, FaceTurnedAway, NoFace
-from app.face.choice import choose, face_px, yaw_deg
+from app.face.choice import check_size, choose, face_px, yaw_deg
 from app.face.config import FaceConfig
 from tests.unit.face.conftest import MeshMaker
 
@@ -40,3 +40,10 @@ def test_a_face_turned_away_is_refused(make_mesh: MeshMaker, yaw: float) -> None
     with pytest.raises(FaceTurnedAway):
         choose([make_mesh(yaw_deg=yaw)])
     choose([make_mesh(yaw_deg=yaw / 2)])
+
+
+def test_a_face_that_the_videos_size_makes_tiny_is_refused(make_mesh: MeshMaker) -> None:
+    mesh = make_mesh(size_px=100.0)
+    check_size(mesh.scaled(0.5, 0.5), FaceConfig())
+    with pytest.raises(FaceTooSmall, match="25 px"):
+        check_size(mesh.scaled(0.25, 0.25), FaceConfig())

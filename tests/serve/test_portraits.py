@@ -1,0 +1,41 @@
+"""Real portraits with real speech; skipped where they are not at hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.client.server import LocalServer
+from app.client.talk import talk
+from app.face.analyzer import FaceAnalyzer
+from app.face.config import FaceConfig
+from app.face.nets import FaceNets
+from app.media.audio import decode_speech
+from app.media.config import MediaConfig
+from app.media.frames import decode_frames
+from app.quality.__main__ import levels_db
+from app.quality.sheet import judge
+from app.values import SPEECH_HZ
+from app.weights.store import WeightStore
+from tests.serve.conftest import wav
+
+SECONDS = 3
+
+
+@pytest.fixture(scope="module")
+def speech(shared_media: Path) -> bytes:
+    whole = decode_speech((shared_media / "speech" / "jfk.flac").read_bytes(), MediaConfig())
+    return wav((whole.samples[: SECONDS * SPEECH_HZ] * 32767).astype(np.int16), SPEECH_HZ)
+
+
+@pytest.mark.parametrize("name", ["s0", "s3", "s5", "s9", "s12"])
+def test_the_mouth_follows_the_words_and_the_face_stays_a_face(
+    server: LocalServer, shared_media: Path, speech: bytes, name: str
+) -> None:
+    photo = (shared_media / "portraits" / f"{name}.jpg").read_bytes()
+    frames = list(decode_frames(talk(server.url, photo, speech).video))
+    analyzer = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig())
+    figures = judge(frames, levels_db(speech, len(frames)), analyzer)
+    assert figures.faces_found == 1
+    assert figures.opening > 0.025
+    assert figures.loud_opening > 0.5
