@@ -10,7 +10,7 @@ from torch.nn import functional
 POSE_LIMIT_DEG = (12.0, 10.0, 12.0)
 """Largest yaw, pitch and roll; poses beyond are clamped."""
 
-INVERSIONS = 6
+INVERSIONS = 9
 
 
 def turn(pose_B3: torch.Tensor) -> torch.Tensor:
