@@ -10,7 +10,7 @@ import httpx
 from app import __version__
 from app.client.talk import Refused, talk
 from app.demo.run import run_demo
-from app.errors import AppError
+from app.errors import AppError, NotReady
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _talk(args: argparse.Namespace) -> None:
     """Send media to a running server and write the answer."""
     options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
-    made = talk(args.url, args.portrait.read_bytes(), args.audio.read_bytes(), options)
+    portrait, audio = args.portrait.read_bytes(), args.audio.read_bytes()
+    try:
+        made = talk(args.url, portrait, audio, options, args.key)
+    except httpx.ConnectError:
+        raise NotReady(f"No server answers at {args.url}.", "Start one; see the README.") from None
     args.out.write_bytes(made.video)
     print(f"{args.out}: {made.headers['x-digital-human-frames']} frames, {made.total_s:.1f} s")
 
@@ -50,16 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     demo = commands.add_parser("demo", help="start a server, make one video, stop the server")
-    demo.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
-    demo.add_argument("--portrait", type=Path, help="photo (default: an astronaut)")
-    demo.add_argument("--audio", type=Path, help="recording (default: 10 s of synthetic speech)")
-    demo.add_argument("--out", type=Path, default=Path("talk.mp4"))
+    demo.add_argument("portrait", type=Path, nargs="?", help="photo (default: an astronaut)")
+    demo.add_argument(
+        "audio", type=Path, nargs="?", help="recording (default: 10 s of synthetic speech)"
+    )
+    demo.add_argument(
+        "--config", type=Path, default=Path("serve_config.yaml"), help="default: %(default)s"
+    )
+    demo.add_argument("--out", type=Path, default=Path("talk.mp4"), help="default: %(default)s")
 
     send = commands.add_parser("talk", help="send a photo and a recording to a running server")
-    send.add_argument("portrait", type=Path)
-    send.add_argument("audio", type=Path)
-    send.add_argument("--url", default="http://127.0.0.1:8000")
-    send.add_argument("--out", type=Path, default=Path("talk.mp4"))
+    send.add_argument("portrait", type=Path, help="photo")
+    send.add_argument("audio", type=Path, help="recording")
+    send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
+    send.add_argument("--out", type=Path, default=Path("talk.mp4"), help="default: %(default)s")
+    send.add_argument("--key", default="", help="API key, where the server wants one")
     for name, text in OPTIONS.items():
         send.add_argument(f"--{name.replace('_', '-')}", help=text)
     return parser

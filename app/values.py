@@ -1,12 +1,12 @@
 """The values that cross rooms: frozen dataclasses over numpy arrays.
 
-T frames of a group, H/W pixels, N audio samples, C audio channels, K mesh points (478).
+T frames of a group, H/W pixels, S mel steps, K mesh points (478).
 Image coordinates: x right, y down, in pixels, origin at the top-left corner of the image, so that
 the centre of the first pixel is (0.5, 0.5).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -53,15 +53,24 @@ class FaceMesh:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """What the video's sound track plays: (C, N) int16, C in {1, 2}, at `rate_hz`."""
+    """What the video's sound track plays, still in its file; `app.media.sound` reads it.
 
-    samples: NDArray[np.int16]
+    Attributes:
+        data: the file, sound or video.
+        rate_hz: of the samples as they will be heard.
+        channels: 1 or 2.
+        num_samples: of each channel.
+    """
+
+    data: bytes = field(repr=False)
     rate_hz: int
+    channels: int
+    num_samples: int
 
     @property
     def duration_s(self) -> Fraction:
         """Media time from the first to past the last sample, in seconds."""
-        return Fraction(self.samples.shape[1], self.rate_hz)
+        return Fraction(self.num_samples, self.rate_hz)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +78,13 @@ class Speech:
     """A recording, for the models and for the ear.
 
     Attributes:
-        samples: (N,) float32 mono in [-1, 1] at 16 kHz, down-mixed by mean.
+        levels: (80, S) float32, mel levels in dB, 80 steps/s, before floor and scale.
+        gain_db: what brings the speech to one level.
         sound: the same recording as it will be heard.
     """
 
-    samples: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    gain_db: float
     sound: Sound
 
 
@@ -142,6 +153,8 @@ class TalkJob:
         motion: "idle" sways and blinks; "none" holds the photo still.
         face_index: which face, 0 the largest; None takes the largest.
         seed: of the idle motion.
+        client: who asked, the name of an API key.
+        max_sessions: that the client may have at once; None has no limit of its own.
     """
 
     portrait: bytes
@@ -151,6 +164,8 @@ class TalkJob:
     motion: Literal["idle", "none"]
     face_index: int | None
     seed: int
+    client: str = "local"
+    max_sessions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

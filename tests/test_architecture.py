@@ -37,14 +37,14 @@ ALLOWED: dict[str, set[str]] = {
     | {"weights"},
     "client": {"errors"},
     "demo": {"errors", "client"},
-    "bench": BASE | {"client", "demo", "media", "settings"},
+    "bench": BASE | {"client", "demo", "media", "serving.batching", "settings"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "client", "demo"},
 }
 
 # Packages that only some rooms may touch.
 RESERVED = {
-    "ray": {"serving"},
+    "ray": {"serving", "bench"},
     "torch": {"models", "runtime", "variants"},
     "starlette": {"api", "serving"},
     "av": {"media"},

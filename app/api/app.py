@@ -2,12 +2,14 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from app.api import problems
 from app.api.config import ApiConfig
-from app.api.middleware import BodyLimit, Requests
+from app.api.keys import Keys
+from app.api.middleware import BodyLimit, Gate, Requests
 from app.api.routes import Routes
 from app.api.service import Service
 from app.errors import AppError
@@ -30,4 +32,6 @@ def create_app(service: Service, config: ApiConfig) -> ASGIApp:
             Exception: problems.on_bug,
         },
     )
-    return Requests(BodyLimit(app, config.max_upload_bytes), service.observe)
+    guarded = Gate(BodyLimit(app, config.max_upload_bytes), Keys(config.keys))
+    answering = ExceptionMiddleware(guarded, {AppError: problems.on_app_error})
+    return Requests(answering, service.observe)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from app.api.keys import KeyConfig
 from app.strict import Settings
 
 
@@ -10,3 +11,7 @@ class ApiConfig(Settings):
 
     max_upload_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)
     """Bytes of a whole request body, counted while they arrive."""
+
+    keys: tuple[KeyConfig, ...] = Field(default=(), strict=False)
+    """API keys by their hashes, from `python -m app.api key NAME`; without any, only requests
+    from this machine are answered."""

@@ -1,4 +1,4 @@
-"""ASGI middleware: observation and the limit of bytes."""
+"""ASGI middleware: observation, keys, the limit of bytes, and headers that must not pass."""
 
 import time
 from collections.abc import Callable
@@ -6,11 +6,15 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import TooLarge
+from app.api.keys import Keys
+from app.errors import BadRequest, TooLarge
 
 Observe = Callable[[str, str, float], None]
 
 MAX_ID_LENGTH = 128
+
+STEERING_HEADERS = ("x-request-timeout-seconds", "x-request-disconnect-disabled")
+"""Headers by which Ray Serve's proxy lets any client lift time limits and cancellation."""
 
 
 class Requests:
@@ -48,6 +52,48 @@ class Requests:
         finally:
             route = scope["path"] if "endpoint" in scope else "unknown"
             self._observe(route, state["outcome"], time.perf_counter() - started_s)
+
+
+class Gate:
+    """Lets requests in whose key is known, and notes who sent them; probes need no key."""
+
+    OPEN = frozenset(("/healthz", "/readyz"))
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request.
+
+        Raises:
+            Unauthorized: no key, or a wrong one.
+            BadRequest: the request bears a header with which clients would steer the proxy.
+        """
+        if scope["type"] in ("http", "websocket") and scope["path"] not in self.OPEN:
+            scope.setdefault("state", {})["client"] = self._keys.client(scope)
+            headers = Headers(scope=scope)
+            if steering := [name for name in STEERING_HEADERS if name in headers]:
+                raise BadRequest(f"Clients may not send the header {steering[0]}.", "Leave it out.")
+        await self._app(scope, receive, send)
+
+
+class StripSteering:
+    """Removes the headers with which a client would switch off the proxy's time limits.
+
+    Runs in the proxy, before it looks at them (`app.serving.edge`).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] in ("http", "websocket"):
+            names = {name.encode() for name in STEERING_HEADERS}
+            kept = [pair for pair in scope["headers"] if pair[0].lower() not in names]
+            scope = {**scope, "headers": kept}
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:

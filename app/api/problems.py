@@ -52,6 +52,8 @@ def on_app_error(request: Request, error: Exception) -> Response:
     response = problem(
         status, error.code, error.title, error.detail, error.hint, request_id(request)
     )
+    if isinstance(error, errors.Unauthorized):
+        response.headers["www-authenticate"] = "Bearer"
     if isinstance(error, errors.OverCapacity):
         response.headers["retry-after"] = str(math.ceil(error.retry_after_s))
     request.state.outcome = error.code
@@ -64,7 +66,7 @@ def on_http_error(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
     title = code.replace("_", " ").capitalize()
     response = problem(
-        error.status_code, code, title, error.detail, "See /v1/models.", request_id(request)
+        error.status_code, code, title, error.detail, "See the README.", request_id(request)
     )
     response.headers.update(error.headers or {})
     request.state.outcome = code

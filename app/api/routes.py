@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.schemas import TalkOptions
+from app.api.keys import client_of
+from app.api.schemas import HINTS, TalkOptions
 from app.api.service import Clip, Service
 from app.errors import BadRequest
 from app.values import ModelCard, TalkJob
@@ -28,6 +29,7 @@ class Routes:
                 "The request is not multipart/form-data.",
                 "Send the parts `portrait` and `audio`, as `curl -F` does.",
             )
+        client = client_of(request)
         async with request.form(max_files=2, max_fields=16) as form:
             options = _options(form, ("portrait", "audio"))
             job = TalkJob(
@@ -38,6 +40,8 @@ class Routes:
                 motion=options.motion,
                 face_index=options.face_index,
                 seed=options.seed,
+                client=client.name,
+                max_sessions=client.max_sessions,
             )
         return ClipResponse(await self._service.talk(job))
 
@@ -75,7 +79,10 @@ class ClipResponse(StreamingResponse):
             "x-digital-human-models": models_header(clip.models),
             "x-digital-human-frames": str(clip.frames),
             "x-digital-human-faces": str(clip.faces),
+            "server-timing": clip.server_timing,
         }
+        if clip.notes:
+            headers["x-digital-human-notes"] = ", ".join(clip.notes)
         super().__init__(self._chunks(), headers=headers, media_type="video/mp4")
         self._clip = clip
 
@@ -108,13 +115,15 @@ def _options(form: FormData, parts: tuple[str, ...]) -> TalkOptions:
     if repeated:
         raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
     fields = {name: value for name, value in form.items() if name not in parts}
+    unknown = sorted(set(fields) - set(TalkOptions.model_fields))
+    if unknown:
+        known = ", ".join((*parts, *TalkOptions.model_fields))
+        raise BadRequest(f"Unknown field: {', '.join(unknown)}.", f"Fields are: {known}.")
     try:
         return TalkOptions.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        known = ", ".join((*parts, *TalkOptions.model_fields))
-        name = ".".join(map(str, first["loc"]))
-        raise BadRequest(f"Field `{name}`: {first['msg']}.", f"Fields are: {known}.") from None
+        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+        raise BadRequest(f"The field `{name}` has no valid value.", HINTS[name]) from None
 
 
 async def _part(form: FormData, name: str) -> bytes:

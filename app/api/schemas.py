@@ -9,6 +9,15 @@ from app.errors import BadRequest
 from app.strict import Strict
 from app.timeline import parse_fps
 
+HINTS = {
+    "fps": "Send a number such as 25 or 29.97, or a ratio such as 30000/1001, from 1 to 60.",
+    "size": "Send a number of px from 256 to 1024, or `source`.",
+    "motion": "Send `idle` or `none`.",
+    "face_index": "Send 0 for the largest face, 1 for the next, and so on.",
+    "seed": "Send a whole number from 0 to 4294967295.",
+}
+"""What each field takes, for those who sent something else."""
+
 
 class TalkOptions(Strict):
     """The text fields of `POST /v1/talk`."""
@@ -34,7 +43,7 @@ class TalkOptions(Strict):
         try:
             return parse_fps(str(value))
         except BadRequest as error:
-            raise ValueError(f"{error.detail} {error.hint}") from None
+            raise ValueError(error.detail) from None
 
     @field_validator("size", mode="before")
     @classmethod

@@ -17,6 +17,8 @@ class Clip:
         frames: how many frames the whole video has.
         faces: how many faces the portrait shows.
         models: who makes it, one card per role.
+        server_timing: value of the `Server-Timing` header.
+        notes: what the client should know about its input, by short stable names.
     """
 
     first: bytes
@@ -24,6 +26,8 @@ class Clip:
     frames: int
     faces: int
     models: list[ModelCard]
+    server_timing: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Service(Protocol):

@@ -1,4 +1,7 @@
-"""`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed."""
+"""`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
+
+`talk` times the demo job and is what runs when nothing is named; `batching` compares batchers.
+"""
 
 import argparse
 import sys
@@ -6,10 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.bench import batching, batching_report
+from app.bench.batching import PRODUCT, QUICK, Plan
+from app.bench.batching_load import MEANING
 from app.bench.talk import MAX_CPU_S_PER_VIDEO_S, MAX_FIRST_FRAGMENT_S, Run, measure, write_json
-from app.errors import AppError
+from app.errors import AppError, NotReady
 from app.media.probe import VideoFacts
 
 FRAMES = 250
@@ -18,12 +25,46 @@ MAX_END_GAP_S = 0.04
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
+        words.insert(0, "talk")
+    args = _parser().parse_args(words)
     try:
-        runs = measure(args.config, args.requests)
+        return _batching(args) if args.command == "batching" else _talk(args)
     except AppError as error:
         print(f"app.bench: {error}", file=sys.stderr)
         return 1
+
+
+def _batching(args: argparse.Namespace) -> int:
+    """Compare the batchers; the product's must come close to the reference at every load."""
+    plan = QUICK if args.quick else Plan()
+    console = Console()
+    columns = (TextColumn("Batchers under load"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("", total=None)
+        runs = batching.measure(
+            plan, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    verdicts = batching.judge(runs)
+    for name, meaning in MEANING.items():
+        console.print(f"{name}: {meaning}", highlight=False)
+    console.print(*batching_report.tables(verdicts))
+    batching_report.write_json(plan, runs, verdicts, args.out)
+    console.print(f"All of it: {args.out.resolve()}")
+    try:
+        batching_report.plot(verdicts, args.out.with_suffix(".png"))
+        console.print(f"Drawn: {args.out.with_suffix('.png').resolve()}")
+    except NotReady as error:
+        console.print(f"Not drawn. {error}")
+    far = [verdict for verdict in verdicts if verdict.batcher == PRODUCT and not verdict.close]
+    console.print(f"The product's batcher is far from slot-first under {len(far)} loads.")
+    return 1 if far else 0
+
+
+def _talk(args: argparse.Namespace) -> int:
+    """Time the demo job."""
+    runs = measure(args.config, args.requests)
     write_json(runs, args.out)
     console = Console()
     console.print(_table(runs))
@@ -89,11 +130,16 @@ def _end_gap_s(video: VideoFacts) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m app.bench", description=__doc__)
-    parser.add_argument(
+    commands = parser.add_subparsers(dest="command", required=True)
+    talk = commands.add_parser("talk", help="time the demo job on a server of its own")
+    talk.add_argument(
         "--requests", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100"
     )
-    parser.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
-    parser.add_argument("--out", type=Path, default=Path("out/bench_talk.json"))
+    talk.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
+    talk.add_argument("--out", type=Path, default=Path("out/bench_talk.json"))
+    batchers = commands.add_parser("batching", help="compare batchers over a sleeping engine")
+    batchers.add_argument("--quick", action="store_true", help="one minute instead of six")
+    batchers.add_argument("--out", type=Path, default=Path("out/bench_batching.json"))
     return parser
 
 

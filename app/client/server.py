@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,13 @@ from app.errors import NotReady, WeightsError
 
 LOG = "serve.log"
 
+HAPROXY = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+}
+"""Serve's HAProxy mode with user code on the replica's own event loop: a reader that stalls then
+stalls the rendering too."""
+
 
 class LocalServer:
     """The application of a configuration file, served on a free loopback port.
@@ -33,14 +41,22 @@ class LocalServer:
         config: a Serve configuration such as `serve_config.yaml`.
         start_timeout_s: how long the server may take until it is ready.
         token: of Ray's dashboard and jobs, for processes that shall join; a random one by default.
+        environment: more variables for the server, such as `HAPROXY`.
 
     Attributes:
         url: where it answers.
         environment: the variables under which another process can join its Ray.
     """
 
-    def __init__(self, config: Path, start_timeout_s: float = 180.0, token: str = "") -> None:
+    def __init__(
+        self,
+        config: Path,
+        start_timeout_s: float = 180.0,
+        token: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._config = config
+        self._extra = dict(environment or {})
         self._token = token or secrets.token_hex(32)
         self._start_timeout_s = start_timeout_s
         self._folder: Path | None = None
@@ -69,7 +85,8 @@ class LocalServer:
         document["http_options"] = {**document.get("http_options", {}), "port": port}
         config = folder / "serve_config.yaml"
         config.write_text(yaml.safe_dump(document))
-        self.environment = ray_environment(self._token) | {"RAY_TMPDIR": str(folder)}
+        here = {"RAY_TMPDIR": str(folder), "TMPDIR": str(folder)}
+        self.environment = ray_environment(self._token) | here | self._extra
         serve = Path(sys.executable).with_name("serve")
         with (folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
@@ -107,6 +124,16 @@ class LocalServer:
             except psutil.NoSuchProcess:
                 continue
             total += times.user + times.system
+        return total
+
+    def memory_bytes(self) -> int:
+        """Return the memory of all processes; what several share counts once (PSS)."""
+        total = 0
+        for process in self.processes():
+            try:
+                total += int(process.memory_full_info().pss)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
         return total
 
     def stop(self) -> None:
@@ -166,6 +193,7 @@ def ray_environment(token: str) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray's name for "loopback, not this machine's address"; it works on Linux as well.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.serving.edge:middlewares",
     }
 
 

@@ -52,6 +52,7 @@ def talk(
     portrait: bytes,
     audio: bytes,
     options: dict[str, str] | None = None,
+    key: str = "",
     progress: Progress = lambda _: None,
 ) -> Talk:
     """Return the talking head that the server at `url` makes.
@@ -61,6 +62,7 @@ def talk(
         portrait: bytes of an image file.
         audio: bytes of an audio file.
         options: text fields such as `fps` and `size`.
+        key: API key; empty where none is wanted.
         progress: called while bytes arrive.
 
     Raises:
@@ -68,13 +70,16 @@ def talk(
         httpx.HTTPError: the connection failed, or ended in the middle.
     """
     files = {"portrait": ("portrait", portrait), "audio": ("audio", audio)}
+    headers = {"authorization": f"Bearer {key}"} if key else {}
     started_s = time.perf_counter()
     first_bytes, first_s = 0, 0.0
     video = bytearray()
     # No limit between bytes but a generous one: a loaded server makes its clients wait.
     with (
         httpx.Client(base_url=url, timeout=httpx.Timeout(120), trust_env=False) as client,
-        client.stream("POST", "/v1/talk", files=files, data=options or {}) as answer,
+        client.stream(
+            "POST", "/v1/talk", files=files, data=options or {}, headers=headers
+        ) as answer,
     ):
         if answer.status_code != 200:
             answer.read()

@@ -45,8 +45,8 @@ def run_demo(config: Path, portrait: Path | None, audio: Path | None, out: Path)
     console = Console()
     photo = portrait.read_bytes() if portrait else demo_portrait()
     speech = audio.read_bytes() if audio else demo_speech()
-    with console.status("Starting `serve run` (Ray, the proxy and four deployments) ..."):
-        server = LocalServer(config).__enter__()
+    console.print("Starting the server (about 20 s): Ray, its proxy and four deployments.")
+    server = LocalServer(config).__enter__()
     try:
         bar = (TextColumn("Rendering"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
         with Progress(*bar, console=console) as progress:
@@ -58,10 +58,15 @@ def run_demo(config: Path, portrait: Path | None, audio: Path | None, out: Path)
                 progress=lambda received: progress.update(task, completed=received),
             )
     finally:
+        console.print("Stopping the server.")
         server.stop()
     out.write_bytes(made.video)
     frames = made.headers["x-digital-human-frames"]
     models = made.headers["x-digital-human-models"]
-    console.print(f"{out.resolve()}: {frames} frames by {models}, {len(made.video)} bytes,")
-    console.print(f"first fragment after {made.first_fragment_s:.2f} s, all {made.total_s:.1f} s.")
+    console.print(f"Video: {out.resolve()}", soft_wrap=True)
+    console.print(f"Made by: {models}")
+    console.print(
+        f"{frames} frames in {made.total_s:.1f} s, "
+        f"the first fragment after {made.first_fragment_s:.2f} s."
+    )
     return made

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from app.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from app.face.config import FaceConfig
-from app.topology import FACE_OVAL, LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from app.face.pose import yaw_deg
+from app.topology import FACE_OVAL
 from app.values import FaceMesh
 
 PHOTO_HINT = (
-    "Use a frontal, well-lit photo of one person, with the whole face visible and filling "
+    "Use a sharp, frontal, well-lit photo of a person, with the whole face visible and filling "
     "at least a fifth of the picture's height."
 )
 
@@ -25,18 +26,6 @@ def face_px(points: NDArray[np.float32]) -> float:
     """
     oval = points[list(FACE_OVAL), :2]
     return float((oval.max(axis=0) - oval.min(axis=0)).max())
-
-
-def yaw_deg(points: NDArray[np.float32]) -> float:
-    """Return about how far a face looks aside; positive turns the nose to the image's right.
-
-    From the depth of the eyes' outer corners, which the net tends to underestimate.
-
-    Args:
-        points: (478, 3) px.
-    """
-    x, y, z = (float(value) for value in points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER])
-    return math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 def check_size(mesh: FaceMesh, config: FaceConfig) -> None:
@@ -71,7 +60,7 @@ def choose(
     Raises:
         NoFace: no face, or not that many.
         FaceTooSmall: smaller than `min_face_px`.
-        FaceTurnedAway: turned by more than `max_yaw_deg`.
+        FaceTurnedAway: turned by more than `max_yaw_deg`, or a profile, as the analyzer says.
     """
     limits = config or FaceConfig()
     index = face_index or 0
@@ -87,8 +76,12 @@ def choose(
     if size_px < limits.min_face_px:
         raise FaceTooSmall(
             f"The face is {size_px:.0f} px high; at least {limits.min_face_px} are needed.",
-            "Cut the face out of the original photo, or use a photo with more pixels.",
+            "Use the original if this is a reduced copy, or a photo taken from nearer.",
         )
-    if abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
-        raise FaceTurnedAway("The face is turned too far from the camera.", PHOTO_HINT)
+    is_profile = chosen.score < 1 / (1 + math.exp(-limits.mesh_logit))
+    if is_profile or abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
+        raise FaceTurnedAway(
+            "The face is turned too far from the camera.",
+            "Use a photo in which the person looks towards the camera: both eyes must be seen.",
+        )
     return chosen

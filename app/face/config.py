@@ -9,7 +9,11 @@ class FaceConfig(Settings):
     """How faces are found and which are taken; the defaults suit still portraits."""
 
     max_side_px: int = Field(default=1280, ge=256)
-    """Larger photos are searched in a copy with this longer side."""
+    """Larger photos are searched in a copy with this longer side; its tiles show faces down to
+    40 px of the copy, and most down to 32."""
+    second_look_px: int = Field(default=4096, ge=256, le=16384)
+    """If that copy shows no face, the photo is searched in tiles, shrunk to this longer side if
+    that is larger; faces are found down to 40 px, and most down to 32."""
     short_range_score: float = Field(default=0.5, ge=0, le=1)
     """Least score of the detector for faces near the camera."""
     full_range_score: float = Field(default=0.6, ge=0, le=1)
@@ -29,7 +33,7 @@ class FaceConfig(Settings):
     """Least size of a face that can be animated: the longer side around its oval."""
     min_video_face_px: int = Field(default=32, ge=16)
     """Least size of the face in the video, measured in the same way."""
-    max_yaw_deg: float = Field(default=40, gt=0, le=90)
-    """A face turned further away from the camera is refused."""
+    max_yaw_deg: float = Field(default=50, gt=0, le=90)
+    """A face turned further from the camera is refused; a three-quarter view is turned by 45."""
     threads: int = Field(default=1, ge=1, le=16)
     """Threads inside one run of a net."""

@@ -45,6 +45,12 @@ class Detection:
         """The longer side of the box."""
         return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
 
+    def moved(self, x: float, y: float) -> "Detection":
+        """Return this face in an image in which (x, y) px is where this image begins."""
+        offset = np.array([x, y], np.float32)
+        box = (self.box.reshape(2, 2) + offset).ravel()
+        return Detection(box, self.key_points + offset, self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:

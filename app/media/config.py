@@ -18,6 +18,9 @@ class MediaConfig(Settings):
     max_pixels: int = Field(default=50_000_000, gt=0)
     """Largest portrait, width times height, read from its header before it is decoded."""
 
+    max_decoded_bytes: int = Field(default=450_000_000, gt=0)
+    """Most memory that decoding a portrait may take; JPEGs are made smaller on the way."""
+
     max_video_side_px: int = Field(default=2048, ge=1024)
     """Longest side of a video at the photo's own size."""
 
@@ -32,6 +35,10 @@ class MediaConfig(Settings):
 
     silence_dbfs: float = Field(default=-70.0, lt=0)
     """A recording whose loudest sample stays below this has nothing to lip-sync to."""
+
+    label: Literal["visible", "metadata", "none"] = "metadata"
+    """How a video says that it is synthetic: in the picture and its metadata, in the metadata
+    alone, or not at all (where the law asks for a mark, you then add your own)."""
 
     crf: int = Field(default=23, ge=0, le=51)
     """Constant quality of H.264; lower is better and larger, 18 is near transparent."""

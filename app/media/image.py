@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
-from app.errors import BadRequest, TooLarge, UnsupportedMedia
+from app.errors import BadRequest
+from app.media.colour import reduced, to_rgb
 from app.media.config import MediaConfig
-from app.media.image_header import read_header
+from app.media.image_file import kept_px, opened
 from app.values import Portrait
-
-_STRIP_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,42 +32,46 @@ class FittedPortrait:
     y_factor: float
 
 
-def decode_portrait(data: bytes, config: MediaConfig) -> Portrait:
-    """Return the photo upright, as 8-bit RGB.
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedPortrait:
+    """A photo out of its file.
 
-    The EXIF orientation is applied, grey becomes RGB, 16 bits become 8, palettes are resolved,
-    CMYK is converted without its profile, and transparency is composited in stored (gamma)
-    values on `config.background_rgb`, as browsers do. Of an animation the first picture counts.
+    Attributes:
+        portrait: the photo.
+        is_animated: whether the file holds more pictures, of which this is the first.
+    """
+
+    portrait: Portrait
+    is_animated: bool
+
+
+def decode_portrait(data: bytes, config: MediaConfig) -> DecodedPortrait:
+    """Return the photo upright, as 8-bit RGB in sRGB.
+
+    The EXIF orientation and the ICC profile are applied, grey becomes RGB, 16 bits become 8,
+    palettes are resolved, CMYK without a profile is converted by its complement, and transparency
+    is composited on `config.background_rgb`. Of an animation the first picture counts. A photo
+    more than twice as long as any use of it is made smaller by a whole factor.
 
     Args:
-        data: a whole JPEG or PNG file.
+        data: a whole file of a format in `app.media.image_file`.
         config: limits and background.
 
     Raises:
         BadRequest: no bytes.
-        TooLarge: the header announces more than `config.max_pixels`.
+        TooLarge: over `config.max_pixels`, or over `config.max_decoded_bytes` in memory.
         UnsupportedMedia: another format, or a file that is damaged or ends early.
     """
     if not data:
         raise BadRequest("The portrait is empty.", "Attach a photo as the part named portrait.")
-    header = read_header(data)
-    if header.width * header.height > config.max_pixels:
-        raise TooLarge(
-            f"The portrait has {header.width} x {header.height} pixels, "
-            f"over the limit of {config.max_pixels / 1e6:g} million.",
-            "Send a smaller copy of the photo.",
-        )
-    try:
-        # UNCHANGED keeps the alpha channel and leaves the orientation to us.
-        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        stored = None
-    if stored is None or stored.shape[:2] != (header.height, header.width):
-        raise UnsupportedMedia(
-            "The portrait cannot be decoded.", "Save the photo again as JPEG or PNG."
-        )
-    rgb_HW3 = _to_rgb(np.asarray(stored), config.background_rgb)
-    return Portrait(np.ascontiguousarray(_upright(rgb_HW3, header.orientation)))
+    with opened(data, config) as image:
+        # A camera's second picture, such as a depth map beside a JPEG, is no animation.
+        is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        image.load()
+        orientation = _orientation(image)
+        pixels_HW3 = to_rgb(reduced(image, kept_px(config)), config.background_rgb)
+    upright_HW3 = np.ascontiguousarray(_upright(pixels_HW3, orientation))
+    return DecodedPortrait(Portrait(upright_HW3), is_animated)
 
 
 def fit(portrait: Portrait, longer_side_px: int | None) -> FittedPortrait:
@@ -99,32 +103,13 @@ def _even(pixels_HW3: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(whole[: whole.shape[0] & ~1, : whole.shape[1] & ~1])
 
 
-def _to_rgb(
-    stored: NDArray[np.uint8 | np.uint16], background: tuple[int, int, int]
-) -> NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 RGB of what OpenCV decodes.
-
-    Args:
-        stored: (H, W) grey, (H, W, 3) BGR or (H, W, 4) BGRA with straight alpha; uint8 or uint16.
-        background: RGB beneath transparent pixels.
-    """
-    eight_bit = stored if stored.dtype == np.uint8 else cv2.convertScaleAbs(stored, alpha=1 / 257)
-    if eight_bit.ndim == 2:
-        return np.asarray(cv2.cvtColor(eight_bit, cv2.COLOR_GRAY2RGB), np.uint8)
-    if eight_bit.shape[2] == 3:
-        return np.asarray(cv2.cvtColor(eight_bit, cv2.COLOR_BGR2RGB), np.uint8)
-    rgba = np.asarray(cv2.cvtColor(eight_bit, cv2.COLOR_BGRA2RGBA), np.uint8)
-    return _composited(rgba, np.array(background, np.uint16))
-
-
-def _composited(rgba_HW4: NDArray[np.uint8], background: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return (H, W, 3) uint8: colour over background by alpha, rounded to nearest."""
-    out = np.empty((*rgba_HW4.shape[:2], 3), np.uint8)
-    for top in range(0, len(out), _STRIP_ROWS):  # bounds the 16-bit intermediates
-        strip = rgba_HW4[top : top + _STRIP_ROWS].astype(np.uint16)
-        colour, alpha = strip[..., :3], strip[..., 3:]
-        out[top : top + _STRIP_ROWS] = (colour * alpha + background * (255 - alpha) + 127) // 255
-    return out
+def _orientation(image: Image.Image) -> int:
+    """Return the orientation in [1, 8] that the EXIF block names, 1 where it names none."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged note beside the photo does not spoil the photo
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _upright(pixels_HW3: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -1,7 +1,10 @@
-"""Log-mel spectrogram of speech, the window of it that belongs to each frame, and the gain.
+"""Log-mel spectrogram of speech, and the window of it that belongs to each frame.
 
 Numpy only. N samples, S mel steps (80 per second), M mel bins (80), F frequency bins (401),
-T video frames.
+T video frames, W steps of a window (16).
+
+Levels are in dB, without Wav2Lip's floor and scale: a gain is then an addition, and speech need
+not be kept to be made louder.
 """
 
 import math
@@ -21,45 +24,94 @@ SILENCE = -4.0
 _LOW_HZ, _HIGH_HZ = 55.0, 7600.0
 _PREEMPHASIS = 0.97
 _MIN_LEVEL_DB, _REF_LEVEL_DB = -100.0, 20.0
-_FLOOR = 10.0 ** (_MIN_LEVEL_DB / 20)
-_CHUNK_STEPS = 1024
-
-_REFERENCE_DBFS = -20.0
-_GAIN_RANGE = (0.1, 10.0)
-_FRAME = SPEECH_HZ // 50
-# Frames this far below the loudest ones are pauses, not quiet speech.
-_ACTIVE_RANGE_DB = 25.0
-_QUIETEST_ACTIVE_DBFS = -60.0
+# Far enough below the least level that counts that no gain lifts it there.
+_FLOOR = 1e-10
+_CHUNK_STEPS = 256
 
 
-def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the log-mel spectrogram that Wav2Lip was trained on.
+class LevelMeter:
+    """Turns mono speech at 16 kHz into mel levels while it arrives.
+
+    Keeps less than 100 ms of sound. Step s is centred on sample 200 * s, and both ends are
+    reflected, whatever pieces the samples come in.
+
+    Source: Wav2Lip@5c90fa9 audio.py, hparams.py (librosa 0.7, hence reflection).
+    """
+
+    def __init__(self) -> None:
+        self._filters_FM = mel_filters().T
+        # Periodic Hann.
+        self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+        self._before = 0.0
+        self._emphasised: NDArray[np.float64] = np.zeros(0)
+        self._has_start = False
+        self._levels: list[NDArray[np.float32]] = []
+
+    def push(self, samples: NDArray[np.float32]) -> None:
+        """Take the next (N,) float32 samples in [-1, 1], N >= 0."""
+        if not samples.size:
+            return
+        now = samples.astype(np.float64)
+        before = np.concatenate([[self._before], now[:-1]])
+        self._before = float(now[-1])
+        self._emphasised = np.concatenate([self._emphasised, now - _PREEMPHASIS * before])
+        half = N_FFT // 2
+        if not self._has_start and len(self._emphasised) > half:
+            self._emphasised = np.pad(self._emphasised, (half, 0), mode="reflect")
+            self._has_start = True
+        if self._has_start:
+            self._measure()
+
+    def finish(self) -> NDArray[np.float32]:
+        """Return the levels of all that came, (80, S) float32 dB, S = 1 + N // 200; N >= 1."""
+        half = N_FFT // 2
+        before = 0 if self._has_start else half
+        self._emphasised = np.pad(self._emphasised, (before, half), mode="reflect")
+        self._measure()
+        return np.concatenate(self._levels, axis=1)
+
+    def _measure(self) -> None:
+        """Measure the steps that are there in full, and forget what no later step needs."""
+        steps = max(0, 1 + (len(self._emphasised) - N_FFT) // HOP)
+        for first in range(0, steps, _CHUNK_STEPS):
+            last = min(first + _CHUNK_STEPS, steps)
+            stretch = self._emphasised[first * HOP : (last - 1) * HOP + N_FFT]
+            frames_SN = np.lib.stride_tricks.sliding_window_view(stretch, N_FFT)[::HOP]
+            magnitude_SF = np.abs(np.fft.rfft(frames_SN * self._window, axis=1))
+            mel_SM = magnitude_SF @ self._filters_FM
+            levels_SM = 20 * np.log10(np.maximum(_FLOOR, mel_SM))
+            self._levels.append(np.ascontiguousarray(levels_SM.T, np.float32))
+        self._emphasised = self._emphasised[steps * HOP :].copy()
+
+
+def mel_levels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mel levels of a whole recording, (80, S) float32 dB.
 
     Args:
         samples: (N,) float32 mono in [-1, 1] at 16 kHz, N >= 1.
-
-    Returns:
-        (80, S) float32 in [-4, 4], S = 1 + N // 200; step s is centred on sample 200 * s, and
-        both ends are reflected.
-
-    Source: Wav2Lip@5c90fa9 audio.py, hparams.py (librosa 0.7, hence reflection). Works through
-    1024 steps at a time, so memory beyond input and output is constant. Within 1e-5 of upstream.
     """
-    steps = 1 + len(samples) // HOP
-    filters_MF = mel_filters()
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)  # periodic Hann
-    out_MS = np.empty((MEL_BINS, steps), np.float32)
-    for first in range(0, steps, _CHUNK_STEPS):
-        last = min(first + _CHUNK_STEPS, steps)
-        start, stop = first * HOP - N_FFT // 2, (last - 1) * HOP + N_FFT // 2
-        stretch = _emphasised(samples, start, stop)
-        frames = np.lib.stride_tricks.sliding_window_view(stretch, N_FFT)[::HOP]
-        magnitude_SF = np.abs(np.fft.rfft(frames * window, axis=1))
-        level_MS = 20 * np.log10(np.maximum(_FLOOR, filters_MF @ magnitude_SF.T)) - _REF_LEVEL_DB
-        out_MS[:, first:last] = np.clip(
-            8 * (level_MS - _MIN_LEVEL_DB) / -_MIN_LEVEL_DB - 4, SILENCE, 4
-        )
-    return out_MS
+    meter = LevelMeter()
+    meter.push(samples)
+    return meter.finish()
+
+
+def scaled(levels: NDArray[np.float32], gain_db: float = 0.0) -> NDArray[np.float32]:
+    """Return levels as Wav2Lip's scale has them, float32 in [-4, 4], after a gain.
+
+    The same as the scale of speech times 10 ** (gain_db / 20), for gains of up to 100 dB.
+    """
+    level = levels + np.float32(gain_db - _REF_LEVEL_DB - _MIN_LEVEL_DB)
+    mel = level * np.float32(8 / -_MIN_LEVEL_DB) - np.float32(4)
+    return np.asarray(mel.clip(SILENCE, 4), np.float32)
+
+
+def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log-mel spectrogram that Wav2Lip was trained on, (80, S) float32 in [-4, 4].
+
+    Args:
+        samples: (N,) float32 mono in [-1, 1] at 16 kHz, N >= 1.
+    """
+    return scaled(mel_levels(samples))
 
 
 def mel_windows(
@@ -84,16 +136,33 @@ def mel_windows(
     missing = WINDOW_STEPS - mel_MS.shape[1]
     if missing > 0:
         mel_MS = np.pad(mel_MS, ((0, 0), (0, missing)), constant_values=SILENCE)
-    last_start = mel_MS.shape[1] - WINDOW_STEPS
-    starts = np.array(
-        [
-            min(math.floor(frame * STEPS_HZ / fps), last_start)
-            for frame in range(first_frame, first_frame + num_frames)
-        ],
-        np.intp,
+    starts = np.minimum(
+        _starts(first_frame, first_frame + num_frames, fps), mel_MS.shape[1] - WINDOW_STEPS
     )
     windows = np.lib.stride_tricks.sliding_window_view(mel_MS, WINDOW_STEPS, axis=1)
     return np.ascontiguousarray(windows[:, starts].transpose(1, 0, 2))
+
+
+def speech_windows(
+    levels_MS: NDArray[np.float32], gain_db: float, fps: Fraction, first: int, last: int
+) -> NDArray[np.float32]:
+    """Return the windows of frames [first, last) after a gain: (T, 80, 16) float32 in [-4, 4].
+
+    As `mel_windows`, but silence follows the speech, so that a mouth that spoke to the end shuts
+    with it. Memory is that of the windows.
+
+    Args:
+        levels_MS: (80, S) float32 dB, S >= 1.
+        gain_db: added to the levels.
+        fps: frame rate in Hz, > 0.
+        first: the first frame.
+        last: past the last frame.
+    """
+    steps_TW = _starts(first, last, fps)[:, None] + np.arange(WINDOW_STEPS)
+    end = levels_MS.shape[1]
+    mel_MTW = scaled(levels_MS[:, np.minimum(steps_TW, end - 1)], gain_db)
+    mel_MTW[:, steps_TW >= end] = SILENCE
+    return np.ascontiguousarray(mel_MTW.transpose(1, 0, 2))
 
 
 def mel_filters() -> NDArray[np.float64]:
@@ -114,34 +183,9 @@ def mel_filters() -> NDArray[np.float64]:
     return triangles
 
 
-def speech_gain(samples: NDArray[np.float32]) -> float:
-    """Return the factor that brings active speech to -20 dBFS RMS, in [0.1, 10].
-
-    Active are the 20 ms frames within 25 dB of the loudest (95th percentile) and above -60 dBFS,
-    so that pauses do not count; a recording without any gets 1.0.
-
-    Args:
-        samples: (N,) float32 mono at 16 kHz.
-    """
-    frames = np.pad(samples, (0, -len(samples) % _FRAME)).reshape(-1, _FRAME)
-    power: NDArray[np.float64] = np.mean(np.square(frames, dtype=np.float64), axis=1)
-    loud = float(np.quantile(power, 0.95)) if power.size else 0.0
-    floor = max(loud * 10 ** (-_ACTIVE_RANGE_DB / 10), 10 ** (_QUIETEST_ACTIVE_DBFS / 10))
-    active = power[power >= floor]
-    if not active.size:
-        return 1.0
-    gain = 10 ** (_REFERENCE_DBFS / 20) / math.sqrt(float(active.mean()))
-    return min(max(gain, _GAIN_RANGE[0]), _GAIN_RANGE[1])
-
-
-def _emphasised(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float64]:
-    """Return pre-emphasised samples [start, stop), reflected at both ends of the recording."""
-    period = max(1, 2 * (len(samples) - 1))
-    at = np.abs(np.arange(start, stop)) % period
-    at = np.minimum(at, period - at) if len(samples) > 1 else np.zeros_like(at)
-    before = np.where(at > 0, samples[at - 1].astype(np.float64), 0.0)
-    emphasised: NDArray[np.float64] = samples[at].astype(np.float64) - _PREEMPHASIS * before
-    return emphasised
+def _starts(first: int, last: int, fps: Fraction) -> NDArray[np.intp]:
+    """Return the step at which each frame's window starts: its time, rounded down."""
+    return np.array([math.floor(frame * STEPS_HZ / fps) for frame in range(first, last)], np.intp)
 
 
 def _hz_to_mel(hz: float) -> float:

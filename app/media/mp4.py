@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from app.media.config import MediaConfig
+from app.media.sound import SoundReader
 from app.timeline import frame_count
 from app.values import Sound
 
@@ -42,8 +43,8 @@ class Mp4Writer:
         width: px, even.
         height: px, even.
         fps: exact frame rate.
-        sound: the sound track, at 44.1 or 48 kHz so that AAC's frames are short; None for a
-            silent video.
+        sound: the sound track, at 44.1 or 48 kHz so that AAC's frames are short, decoded as it
+            is needed; None for a silent video.
         config: encoder settings.
         tags: text by the names title, comment, artist and encoder.
         num_frames: how many frames will come; left out, as many as the sound takes. If fewer
@@ -67,6 +68,7 @@ class Mp4Writer:
         self._shape, self._fps, self._sound = (height, width, 3), fps, sound
         self._frames = self._sampled = 0
         self._sound_end = self._sound_until(num_frames)
+        self._reader = SoundReader(sound) if sound else None
         self._sink = _Sink()
         self._is_open = True
         self._container = av.open(
@@ -125,6 +127,8 @@ class Mp4Writer:
         if self._is_open:
             self._is_open = False
             self._container.close()
+            if self._reader:
+                self._reader.close()
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -150,9 +154,8 @@ class Mp4Writer:
 
     def _add_audio(self, sound: Sound, config: MediaConfig) -> AudioStream:
         stream = self._container.add_stream("aac", rate=sound.rate_hz)
-        channels = len(sound.samples)
-        stream.layout = _LAYOUTS[channels]
-        stream.bit_rate = config.audio_bitrate_bps * channels
+        stream.layout = _LAYOUTS[sound.channels]
+        stream.bit_rate = config.audio_bitrate_bps * sound.channels
         return stream
 
     def _sound_until(self, frames: int) -> int:
@@ -161,13 +164,12 @@ class Mp4Writer:
 
     def _write_sound(self, until: int) -> None:
         """Encode the sound up to sample `until`, silence past its end."""
-        if self._sound is None or self._audio is None or until <= self._sampled:
+        if not (self._sound and self._reader and self._audio) or until <= self._sampled:
             return
-        chunk = self._sound.samples[:, self._sampled : until]
-        channels, count = chunk.shape
-        padded = np.pad(chunk, ((0, 0), (0, until - self._sampled - count)))
-        interleaved = np.ascontiguousarray(padded.T).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(interleaved, format="s16", layout=_LAYOUTS[channels])
+        samples_CN = self._reader.take(until - self._sampled)
+        interleaved = np.ascontiguousarray(samples_CN.T).reshape(1, -1)
+        layout = _LAYOUTS[self._sound.channels]
+        frame = av.AudioFrame.from_ndarray(interleaved, format="s16", layout=layout)
         frame.sample_rate = self._sound.rate_hz
         frame.pts, frame.time_base = self._sampled, Fraction(1, self._sound.rate_hz)
         self._sampled = until

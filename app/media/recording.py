@@ -1,12 +1,12 @@
-"""Files of sound: which are accepted, and their samples block by block.
+"""Files of sound, or of video with sound: their first sound track, block by block.
 
-A further container is one more row of `FORMATS`. C audio channels, N samples of a block.
+C audio channels, N samples of a block.
 """
 
 import io
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -14,13 +14,42 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from app.errors import AudioTooLong, UnsupportedMedia
+from app.media.packet_index import is_index_absurd
+from app.media.wholeness import announced_bytes, announced_samples
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
 
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 _BLOCK_S = 1
-# Streaming writers leave 0, 0xFFFFFFFF or (sox) a little under 2 GiB where the size belongs.
-_UNKNOWN_SIZE_FROM = 0x7FFF_0000
-# Some writers count the header as samples; so little is not worth a refusal.
-_SIZE_SLACK_BYTES = 64
+# Some writers count a header twice or forget a pad byte; so little is not worth a refusal.
+_SLACK_BYTES = 64
+# Of a lossy recording, bad packets may take a tenth of a second and one per cent.
+_LOSS_S, _LOSS_SHARE = 0.1, 0.01
+
+_DEMUXERS = (
+    *("wav", "w64", "aiff", "au", "caf", "flac", "wv", "mp3", "aac", "loas", "ac3", "eac3"),
+    *("amr", "ogg", "mov", "matroska", "webm", "asf", "avi", "flv", "mpegts"),
+)
+"""FFmpeg's demuxers that read one file and never name another one: no playlists, no streams."""
+
+_DECODERS = (
+    *("aac", "aac_latm", "ac3", "eac3", "alac", "flac", "mp1float", "mp2", "mp2float", "mp3"),
+    *("mp3float", "opus", "vorbis", "speex", "wavpack", "wmav1", "wmav2", "wmapro", "amrnb"),
+    *("amrwb", "libopencore_amrnb", "libopencore_amrwb", "gsm", "gsm_ms"),
+    *("adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "adpcm_yamaha", "pcm_alaw", "pcm_mulaw"),
+    *("pcm_s8", "pcm_u8", "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be"),
+    *("pcm_s32le", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_s64le", "pcm_s64be"),
+)
+
+_OPTIONS = {
+    "format_whitelist": ",".join(_DEMUXERS),
+    # Keeps FFmpeg from decoding a film's pictures or an album's cover while it looks around.
+    "codec_whitelist": ",".join(_DECODERS),
+    # No protocol has this name: whatever a file refers to, nothing gets opened.
+    "protocol_whitelist": "none",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,31 +60,15 @@ class Block:
     rate_hz: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingFormat:
-    """One accepted container.
-
-    Attributes:
-        name: as users know it.
-        demuxer: FFmpeg's name; no other demuxer gets to see the bytes.
-        matches: whether the bytes are such a file, by their first few.
-        is_cut: whether the file announces more bytes than it has.
-        announces_samples: whether a duration in the header is exact, so that fewer decoded
-            samples mean damage.
-    """
-
-    name: str
-    demuxer: str
-    matches: Callable[[bytes], bool]
-    is_cut: Callable[[bytes], bool]
-    announces_samples: bool
-
-
 def read_blocks(data: bytes, max_s: float) -> Iterator[Block]:
-    """Yield the recording's first sound track, all blocks at one rate and channel count.
+    """Yield the file's first sound track, all blocks at one rate and channel count.
+
+    An encoder's delay is skipped where the file states it. Samples follow each other as they are
+    decoded, whatever their time stamps say. In a lossy track packets that cannot be decoded
+    become silence of their length, as long as they are few.
 
     Args:
-        data: a whole WAV or FLAC file.
+        data: a whole file of any of the containers listed here; its bytes decide which.
         max_s: longest recording; decoding stops once it is exceeded.
 
     Raises:
@@ -63,52 +76,128 @@ def read_blocks(data: bytes, max_s: float) -> Iterator[Block]:
         UnsupportedMedia: another format, no sound track, not-a-number samples, a rate outside
             [4, 384] kHz or that changes, or a file that is damaged or ends early.
     """
-    recording_format = _sniff(data)
-    if recording_format.is_cut(data):
-        raise _cut()
-    try:
-        with av.open(
-            io.BytesIO(data), "r", format=recording_format.demuxer, metadata_errors="replace"
-        ) as container:
-            if not container.streams.audio:
-                raise UnsupportedMedia("The audio file has no sound track.", _hint())
-            announced = container.streams.audio[0].duration or 0
-            count = 0
-            for block in _joined(_frames(container)):
+    with _opened(data) as container:
+        if announced_bytes(data, container.format.name) > len(data) + _SLACK_BYTES:
+            raise _cut()
+        track = _Track(container)
+        count = 0
+        try:
+            for block in track.blocks():
                 count += block.samples.shape[1]
                 if count > max_s * block.rate_hz:
                     raise AudioTooLong(
                         f"The audio is longer than {max_s:g} seconds.", "Send a shorter recording."
                     )
                 yield block
-    except FFmpegError:
-        raise _cut() from None
-    if recording_format.announces_samples and count < announced:
-        raise _cut()
+        except FFmpegError:
+            raise _cut() from None
+        if track.is_damaged() or count < announced_samples(data, container.format.name):
+            raise _cut()
 
 
-def _sniff(data: bytes) -> RecordingFormat:
-    for recording_format in FORMATS:
-        if recording_format.matches(data):
-            return recording_format
-    raise UnsupportedMedia("The audio is not a recording of a known format.", _hint())
+def _opened(data: bytes) -> av.container.InputContainer:
+    if is_index_absurd(data):
+        raise UnsupportedMedia("The audio file claims more packets than a recording has.", _HINT)
+    try:
+        return av.open(io.BytesIO(data), "r", options=_OPTIONS, metadata_errors="replace")
+    except (FFmpegError, ValueError):
+        raise UnsupportedMedia(
+            "The audio is not a recording of a known format, or its beginning is damaged.", _HINT
+        ) from None
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[Block]:
-    """Yield what the decoder yields, as float32, and check it."""
-    rate = channels = 0
-    for frame in container.decode(container.streams.audio[0]):
+class _Track:
+    """Decodes a container's first sound track and counts what cannot be decoded."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        if not container.streams.audio:
+            raise UnsupportedMedia("The file has no sound track.", _HINT)
+        self._container = container
+        self._stream = container.streams.audio[0]
+        context = self._stream.codec_context
+        if context is None or context.name not in _DECODERS:
+            raise UnsupportedMedia("The sound is coded in an unknown way.", _HINT)
+        self._is_lossless = context.codec.lossless
+        self._rate_hz = self._channels = 0
+        self._dtype: np.dtype[np.generic] = np.dtype(np.float32)
+        self._lost = self._count = 0
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield about a second at a time; joined before conversion, packets cost a third less."""
+        waiting: list[NDArray[np.generic]] = []
+        count = 0
+        for raw in self._raw():
+            waiting.append(raw)
+            count += raw.shape[1]
+            if count >= _BLOCK_S * self._rate_hz:
+                yield Block(_full_scale(np.concatenate(waiting, axis=1)), self._rate_hz)
+                waiting, count = [], 0
+        if waiting:
+            yield Block(_full_scale(np.concatenate(waiting, axis=1)), self._rate_hz)
+
+    def is_damaged(self) -> bool:
+        """Whether more was lost than a lossy recording may lose; to be asked at the end."""
+        allowed = _LOSS_S * self._rate_hz + _LOSS_SHARE * self._count
+        return self._lost > (0 if self._is_lossless else allowed)
+
+    def _raw(self) -> Iterator[NDArray[np.generic]]:
+        """Yield what each packet holds, (C, N) as it was coded."""
+        # The last AAC or Opus frame of an MP4 holds more than belongs to the recording.
+        waiting: tuple[NDArray[np.generic], Packet[AudioStream]] | None = None
+        for packet in self._container.demux(self._stream):
+            raw = self._decoded(packet)
+            if raw is None:
+                continue
+            self._count += raw.shape[1]
+            if waiting:
+                yield waiting[0]
+            waiting = raw, packet
+        if waiting:
+            raw, packet = waiting
+            stated = self._stated(packet)
+            is_stated = self._container.format.name.startswith("mov") and stated > 0
+            yield raw[:, :stated] if is_stated else raw
+
+    def _decoded(self, packet: "Packet[AudioStream]") -> NDArray[np.generic] | None:
+        """Return (C, N), silence for a bad packet, or None where there is nothing."""
+        try:
+            parts = [self._checked(frame) for frame in packet.decode()]
+        except FFmpegError:
+            return self._silence(packet)
+        parts = [part for part in parts if part.shape[1]]
+        if len(parts) > 1:
+            return np.concatenate(parts, axis=1)
+        return parts[0] if parts else None
+
+    def _silence(self, packet: "Packet[AudioStream]") -> NDArray[np.generic] | None:
+        # Nobody's word is taken for more than a second.
+        count = min(self._stated(packet), self._rate_hz)
+        self._lost += max(1, count)
+        return np.zeros((self._channels, count), self._dtype) if count else None
+
+    def _stated(self, packet: "Packet[AudioStream]") -> int:
+        """Return how many samples the container says that a packet holds, 0 if it does not."""
+        if not packet.duration or not packet.time_base:
+            return 0
+        return round(packet.duration * packet.time_base * self._rate_hz)
+
+    def _checked(self, frame: av.AudioFrame) -> NDArray[np.generic]:
+        """Return a frame's samples, (C, N) as they are coded, after checking their rate."""
         try:
             raw = frame.to_ndarray()
         except ValueError:
-            raise UnsupportedMedia("The audio's sample format is not known.", _hint()) from None
+            raise UnsupportedMedia("The audio's sample format is not known.", _HINT) from None
         planar = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
-        rate, channels = rate or frame.sample_rate, channels or len(planar)
-        if frame.sample_rate != rate or len(planar) != channels:
-            raise UnsupportedMedia("The audio changes its rate or channels midway.", _hint())
-        if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
-            raise UnsupportedMedia(f"The audio has {rate} samples a second.", _hint())
-        yield Block(_full_scale(planar), rate)
+        if not self._rate_hz:
+            self._rate_hz, self._channels, self._dtype = frame.sample_rate, len(planar), raw.dtype
+            if not MIN_RATE_HZ <= self._rate_hz <= MAX_RATE_HZ:
+                raise UnsupportedMedia(f"The audio has {self._rate_hz} samples a second.", _HINT)
+        if frame.sample_rate != self._rate_hz or raw.dtype != self._dtype:
+            raise UnsupportedMedia("The audio changes its sample rate midway.", _HINT)
+        if len(planar) != self._channels:  # as where a broadcast turns from stereo to mono
+            mono = planar.mean(axis=0, keepdims=True).astype(raw.dtype)
+            planar = np.repeat(mono, self._channels, axis=0)
+        return planar
 
 
 def _full_scale(samples: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -120,48 +209,9 @@ def _full_scale(samples: NDArray[np.generic]) -> NDArray[np.float32]:
         return (samples.astype(np.float32) / np.float32(full_scale)).astype(np.float32)
     floats = samples.astype(np.float32)
     if not np.isfinite(floats).all():
-        raise UnsupportedMedia("The audio holds samples that are not numbers.", _hint())
+        raise UnsupportedMedia("The audio holds samples that are not numbers.", _HINT)
     # Sums of huge numbers further on would not be finite any more.
     return floats.clip(-1, 1)
-
-
-def _joined(frames: Iterator[Block]) -> Iterator[Block]:
-    """Join decoder frames to blocks of about a second: a fifth of the time per sample."""
-    waiting: list[NDArray[np.float32]] = []
-    rate = count = 0
-    for frame in frames:
-        rate = frame.rate_hz
-        waiting.append(frame.samples)
-        count += frame.samples.shape[1]
-        if count >= _BLOCK_S * rate:
-            yield Block(np.concatenate(waiting, axis=1), rate)
-            waiting, count = [], 0
-    if waiting:
-        yield Block(np.concatenate(waiting, axis=1), rate)
-
-
-def _is_wav(data: bytes) -> bool:
-    return data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE"
-
-
-def _is_cut_wav(data: bytes) -> bool:
-    """Whether the data chunk, or the way to it, points past the last byte (EBU Tech 3306)."""
-    at, wide_size = 12, None
-    try:
-        while True:
-            kind, size = struct.unpack_from("<4sI", data, at)
-            if kind == b"ds64":
-                (wide_size,) = struct.unpack_from("<Q", data, at + 16)
-            elif kind == b"data":
-                break
-            at += 8 + size + size % 2
-    except struct.error:
-        return True
-    if size == 0xFFFF_FFFF and wide_size is not None:
-        size = wide_size
-    elif size >= _UNKNOWN_SIZE_FROM:
-        return False
-    return bool(at + 8 + size > len(data) + _SIZE_SLACK_BYTES)
 
 
 def _cut() -> UnsupportedMedia:
@@ -170,14 +220,4 @@ def _cut() -> UnsupportedMedia:
     )
 
 
-def _hint() -> str:
-    names = " or ".join(recording_format.name for recording_format in FORMATS)
-    return f"Send a {names} recording, mono or stereo."
-
-
-FORMATS = (
-    RecordingFormat("WAV", "wav", _is_wav, _is_cut_wav, announces_samples=False),
-    RecordingFormat(
-        "FLAC", "flac", lambda data: data[:4] == b"fLaC", lambda data: False, announces_samples=True
-    ),
-)
+_HINT = "Send a recording such as WAV, FLAC, MP3, M4A, Ogg, Opus, WebM or MP4."

@@ -19,7 +19,7 @@ class Metric:
     """
 
     name: str
-    kind: Literal["counter", "histogram"]
+    kind: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...]
     buckets: tuple[float, ...] = ()
@@ -35,4 +35,55 @@ LATENCY = Metric(
     ("route", "outcome"),
     (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0),
 )
-METRICS = (REQUESTS, LATENCY)
+STAGE = Metric(
+    PREFIX + "stage_seconds",
+    "histogram",
+    "Wall-clock seconds of a stage: of a whole request, or of one group of frames.",
+    ("stage",),
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+FIRST_FRAGMENT = Metric(
+    PREFIX + "first_fragment_seconds",
+    "histogram",
+    "Wall-clock seconds from a validated request to the first bytes of its video.",
+    (),
+    (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0),
+)
+FRAMES = Metric(PREFIX + "frames", "counter", "Frames encoded and handed on.", ())
+SESSIONS = Metric(PREFIX + "sessions", "gauge", "Sessions under way.", ())
+BATCH_FRAMES = Metric(
+    PREFIX + "batch_frames",
+    "histogram",
+    "Frames that one run of an engine joined.",
+    ("model",),
+    (1, 4, 8, 16, 32),
+)
+BATCH_CALLS = Metric(
+    PREFIX + "batch_calls",
+    "histogram",
+    "Calls that one run of an engine joined.",
+    ("model",),
+    (1, 2, 3, 4, 6, 8),
+)
+QUEUE_WAIT = Metric(
+    PREFIX + "queue_wait_seconds",
+    "histogram",
+    "Wall-clock seconds from a call's arrival at a model to the start of its run.",
+    ("model",),
+    (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+QUEUE_LENGTH = Metric(
+    PREFIX + "queue_length", "gauge", "Calls that wait for a run of a model.", ("model",)
+)
+METRICS = (
+    REQUESTS,
+    LATENCY,
+    STAGE,
+    FIRST_FRAGMENT,
+    FRAMES,
+    SESSIONS,
+    BATCH_FRAMES,
+    BATCH_CALLS,
+    QUEUE_WAIT,
+    QUEUE_LENGTH,
+)

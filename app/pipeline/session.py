@@ -6,6 +6,7 @@ T frames of a group, S crop px, M mel bins (80).
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ Animate = Callable[[Motion], Awaitable[FrameGroup]]
 Paint = Callable[[LipGroup], Awaitable[NDArray[np.uint8]]]
 """Repaints mouth crops after the speech: (T, S, S, 3) uint8 RGB."""
 
+Measure = Callable[[str], AbstractContextManager[None]]
+"""Counts the time within as that of a stage: "animate", "cut", "paint" or "blend"."""
+
 Windows = Callable[[int, int], NDArray[np.float32]]
 """Log-mel windows of frames [first, last): (T, 80, 16) float32 in [-4, 4]."""
 
@@ -35,6 +39,7 @@ class Scene:
         animate: the portrait-animation model, bound to this session's portrait.
         paint: the lip-sync model.
         crop_px: side S of the lip-sync model's crops.
+        measure: told how long the stages take.
     """
 
     motion: Motion
@@ -42,6 +47,7 @@ class Scene:
     animate: Animate
     paint: Paint
     crop_px: int
+    measure: Measure = lambda stage: nullcontext()
 
 
 async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGroup, None]:
@@ -74,15 +80,15 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
 
 async def _finish(scene: Scene, frames: slice) -> FrameGroup:
     """Animate one group, then repaint its mouths."""
-    animated = await scene.animate(scene.motion[frames])
+    with scene.measure("animate"):
+        animated = await scene.animate(scene.motion[frames])
     transforms = mouth.crop_transforms(animated.points, scene.crop_px)
-    crops = await asyncio.to_thread(mouth.cut, animated.pixels, transforms, scene.crop_px)
-    painted = await scene.paint(
-        LipGroup(
-            crops=crops,
-            points=mouth.to_crop(animated.points, transforms),
-            mel=scene.windows(frames.start, frames.stop),
-        )
-    )
-    pixels = await asyncio.to_thread(mouth.blend, animated.pixels, crops, painted, transforms)
+    with scene.measure("cut"):
+        crops = await asyncio.to_thread(mouth.cut, animated.pixels, transforms, scene.crop_px)
+    points = mouth.to_crop(animated.points, transforms)
+    speech = scene.windows(frames.start, frames.stop)
+    with scene.measure("paint"):
+        painted = await scene.paint(LipGroup(crops, points, speech))
+    with scene.measure("blend"):
+        pixels = await asyncio.to_thread(mouth.blend, animated.pixels, crops, painted, transforms)
     return FrameGroup(pixels=pixels, points=animated.points)

@@ -21,11 +21,9 @@ from app.errors import AppError
 from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
-from app.media.audio import decode_speech
-from app.media.config import MediaConfig
 from app.media.frames import decode_frames
+from app.media.samples import decode_mono
 from app.quality.sheet import Figures, contact_sheet, judge
-from app.values import SPEECH_HZ
 from app.weights.store import WeightStore
 
 FPS = Fraction(25)
@@ -72,8 +70,8 @@ def _render_all(
 
 def levels_db(audio: bytes, num_frames: int) -> NDArray[np.float32]:
     """Return the RMS level of the sound beneath each frame, dB."""
-    samples = decode_speech(audio, MediaConfig()).samples
-    edges = [round(i / FPS * SPEECH_HZ) for i in range(num_frames + 1)]
+    samples, rate_hz = decode_mono(audio)
+    edges = [round(i / FPS * rate_hz) for i in range(num_frames + 1)]
     parts = (samples[a:b] for a, b in pairwise(edges))
     powers = [float(np.mean(part**2)) if len(part) else 0.0 for part in parts]
     return (10 * np.log10(np.array(powers) + 1e-6)).astype(np.float32)

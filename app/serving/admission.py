@@ -1,37 +1,60 @@
 """Who may start a session now."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from app.errors import OverCapacity
 
+RETRY_AFTER_S = 5.0
+
 
 class Sessions:
-    """Counts the sessions of one ingress replica, and refuses those beyond its limit.
+    """Counts the sessions of one ingress replica, and refuses those beyond its limits.
 
     Args:
-        max_sessions: how many may be under way at once.
+        max_sessions: how many may be under way at once, of all clients.
+        observe: told how many are under way, whenever that changes.
     """
 
-    def __init__(self, max_sessions: int) -> None:
+    def __init__(
+        self, max_sessions: int, observe: Callable[[int], None] = lambda running: None
+    ) -> None:
+        self._observe = observe
         self._max_sessions = max_sessions
-        self._running = 0
+        self._running: Counter[str] = Counter()
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admitted(self, client: str, max_of_client: int | None) -> Iterator[None]:
         """Hold a place for one session.
 
+        Args:
+            client: who asks.
+            max_of_client: sessions of this client at once; None has no limit of its own.
+
         Raises:
-            OverCapacity: all places are taken.
+            OverCapacity: all places are taken, or all of this client.
         """
-        if self._running >= self._max_sessions:
+        if self._running.total() >= self._max_sessions:
             raise OverCapacity(
                 f"All {self._max_sessions} sessions of this server are taken.",
                 "Try again later.",
-                retry_after_s=5.0,
+                RETRY_AFTER_S,
             )
-        self._running += 1
+        if max_of_client is not None and self._running[client] >= max_of_client:
+            raise OverCapacity(
+                f"This key has all of its {max_of_client} sessions under way.",
+                "Wait for one to end.",
+                RETRY_AFTER_S,
+            )
+        self._change(client, +1)
         try:
             yield
         finally:
-            self._running -= 1
+            self._change(client, -1)
+
+    def _change(self, client: str, by: int) -> None:
+        self._running[client] += by
+        if not self._running[client]:
+            del self._running[client]
+        self._observe(self._running.total())

@@ -10,7 +10,8 @@ from ray import serve
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
-from app.serving.batching import CONCURRENT_BATCHES, Slot
+from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.meters import Meters, SlotMeter
 from app.values import FaceMesh, ModelCard
 from app.weights.config import WeightsConfig
 from app.weights.store import WeightStore
@@ -28,7 +29,8 @@ class FaceAnalyzer:
         self._config = face
         self._weights = weights
         self._analyzer: Analyzer | None = None
-        self._slot = Slot(self._analyze, MAX_IMAGES, "face")
+        meter = SlotMeter(Meters(), "face")
+        self._slot = Slot(self._analyze, MAX_IMAGES, "face", frames=lambda _: 1, observer=meter)
 
     async def ready(self) -> ModelCard:
         """Return what serves this role, once the nets are loaded.
@@ -53,11 +55,17 @@ class FaceAnalyzer:
         analyzer = self._load()
         return [analyzer.analyze(image) for image in images]
 
+    async def analyze(self, image: NDArray[np.uint8]) -> list[FaceMesh] | Exception:
+        """Return the faces of an (H, W, 3) uint8 RGB image, largest first."""
+        return await self._slot.submit(image, self.analyze_batch)
+
     @serve.batch(
         max_batch_size=MAX_IMAGES,
         batch_wait_timeout_s=0.0,
         max_concurrent_batches=CONCURRENT_BATCHES,
     )
-    async def analyze(self, images: list[NDArray[np.uint8]]) -> list[list[FaceMesh] | Exception]:
-        """Return the faces of each (H, W, 3) uint8 RGB image, largest first."""
-        return await self._slot.submit(images)
+    async def analyze_batch(
+        self, tickets: list[Ticket[NDArray[np.uint8]]]
+    ) -> list[list[FaceMesh] | Exception]:
+        """Return the faces of each image."""
+        return await self._slot.run(tickets)

@@ -1,6 +1,7 @@
 """The Ingress deployment: the HTTP door, and the session loop behind it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from typing import Any
@@ -11,14 +12,19 @@ from starlette.types import ASGIApp
 from app.api.app import create_app
 from app.api.service import Clip
 from app.errors import DeadlineExceeded, NotReady
+from app.observability.metrics import FIRST_FRAGMENT, FRAMES, LATENCY, REQUESTS, SESSIONS, STAGE
+from app.observability.stages import StageTimes
 from app.serving.admission import Sessions
 from app.serving.calls import call
-from app.serving.meters import Meters, export
+from app.serving.export import export
+from app.serving.meters import Meters
 from app.serving.talk import Models, Stage
 from app.settings import AppArgs
 from app.values import ModelCard, TalkJob
 
 READY_DEADLINE_S = 20.0
+
+logger = logging.getLogger("ray.serve")  # Ray adds request id, deployment and replica
 
 
 class Ingress:
@@ -40,23 +46,35 @@ class Ingress:
     ) -> None:
         self._args = args
         self._handles = Models(face, portrait, lips)
-        self._stage = Stage(args, self._handles)
         self._meters = Meters()
+        self._stage = Stage(args, self._handles, lambda frames: self._meters.count(FRAMES, frames))
         self._cards: list[ModelCard] = []
-        self._sessions = Sessions(args.session.max_sessions)
+        self._sessions = Sessions(
+            args.session.max_sessions, lambda running: self._meters.set(SESSIONS, running)
+        )
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self, self._args.api)
 
     async def talk(self, job: TalkJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
+        times = StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
         with ExitStack() as stack:
-            stack.enter_context(self._sessions.admitted())
+            stack.enter_context(self._sessions.admitted(job.client, job.max_sessions))
             cards = self._cards or await self.models()
-            take = await self._stage.prepare(job)
+            take = await self._stage.prepare(job, times)
             video = _owning(stack.pop_all(), self._stage.video(take))
             first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
-            return Clip(first, video, len(take.scene.motion), take.faces, cards)
+        self._meters.observe(FIRST_FRAGMENT, times.elapsed_s())
+        return Clip(
+            first=first,
+            rest=video,
+            frames=len(take.scene.motion),
+            faces=take.faces,
+            models=cards,
+            server_timing=times.server_timing(),
+            notes=("first-picture-of-animation",) if take.is_animated else (),
+        )
 
     async def models(self) -> list[ModelCard]:
         """Return a card per role, or raise why one cannot serve."""
@@ -74,8 +92,14 @@ class Ingress:
         return await export()
 
     def observe(self, route: str, outcome: str, seconds: float) -> None:
-        """Count one finished request."""
-        self._meters.observe(route, outcome, seconds)
+        """Count one finished request, and write the one line of the log about it."""
+        self._meters.count(REQUESTS, route=route, outcome=outcome)
+        self._meters.observe(LATENCY, seconds, route=route, outcome=outcome)
+        logger.info(
+            "%s %s in %.3f s",
+            *(route, outcome, seconds),
+            extra={"route_path": route, "outcome": outcome, "seconds": round(seconds, 3)},
+        )
 
 
 async def _owning(

@@ -1,100 +1,76 @@
-"""This application's metrics: recorded through Ray, read back from the node's export."""
+"""This replica's metrics: recorded through Ray, whose label `replica` keeps replicas apart."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import cast
 
-import httpx
-import ray
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Metric as Family
-from prometheus_client.parser import text_string_to_metric_families
-from ray.serve import metrics as serve_metrics
+from ray.serve import metrics
 
-from app.errors import NotReady
-from app.observability.metrics import LATENCY, METRICS, PREFIX, REQUESTS, Metric
-
-OWN_LABELS = {label for metric in METRICS for label in metric.labels} | {"le"}
+from app.observability.metrics import (
+    BATCH_CALLS,
+    BATCH_FRAMES,
+    METRICS,
+    QUEUE_LENGTH,
+    QUEUE_WAIT,
+    Metric,
+)
 
 
 class Meters:
-    """Records the requests of one replica; its label `replica` keeps it apart from the others."""
+    """One instrument per metric of `app.observability.metrics`.
+
+    Must be made within a replica: Ray adds application, deployment and replica by itself.
+    """
 
     def __init__(self) -> None:
-        self._requests = serve_metrics.Counter(
-            REQUESTS.name, description=REQUESTS.help, tag_keys=_keys(REQUESTS)
-        )
-        self._latency = serve_metrics.Histogram(
-            LATENCY.name,
-            description=LATENCY.help,
-            boundaries=list(LATENCY.buckets),
-            tag_keys=_keys(LATENCY),
-        )
+        self._counters: dict[str, metrics.Counter] = {}
+        self._gauges: dict[str, metrics.Gauge] = {}
+        self._histograms: dict[str, metrics.Histogram] = {}
+        for metric in METRICS:
+            # Ray annotates a tuple of one, and takes any.
+            keys = cast("tuple[str]", metric.labels)
+            match metric.kind:
+                case "counter":
+                    self._counters[metric.name] = metrics.Counter(metric.name, metric.help, keys)
+                case "gauge":
+                    self._gauges[metric.name] = metrics.Gauge(metric.name, metric.help, keys)
+                case "histogram":
+                    self._histograms[metric.name] = metrics.Histogram(
+                        metric.name, metric.help, list(metric.buckets), keys
+                    )
 
-    def observe(self, route: str, outcome: str, seconds: float) -> None:
-        """Record one finished request."""
-        tags = {"route": route, "outcome": outcome}
-        self._requests.inc(1, tags)
-        self._latency.observe(seconds, tags)
+    def count(self, metric: Metric, more: float = 1, **labels: str) -> None:
+        """Add to a counter; nothing to add is fine."""
+        if more > 0:
+            self._counters[metric.name].inc(more, labels)
 
+    def set(self, metric: Metric, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        self._gauges[metric.name].set(value, labels)
 
-def _keys(metric: Metric) -> tuple[str]:
-    """Return the labels as Ray annotates them: it takes a tuple of any length."""
-    return cast("tuple[str]", metric.labels)
-
-
-class NodeExport:
-    """A prometheus_client collector over what Ray exports on this node, ours only."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def collect(self) -> list[Family]:
-        """Return the families of this product under their own names."""
-        ours = []
-        for family in text_string_to_metric_families(self._text):
-            if family.name.startswith("ray_" + PREFIX):
-                ours.append(_renamed(family))
-        return ours
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Put a value into a histogram."""
+        self._histograms[metric.name].observe(value, labels)
 
 
-def _renamed(family: Family) -> Family:
-    """Return a family without Ray's prefix, and without the labels of Ray's plumbing."""
-    renamed = Family(family.name.removeprefix("ray_"), family.documentation, family.type)
-    renamed.samples = [
-        sample._replace(
-            name=sample.name.removeprefix("ray_"),
-            labels={name: text for name, text in sample.labels.items() if _is_telling(name)},
-        )
-        for sample in family.samples
-    ]
-    return renamed
+class SlotMeter:
+    """Records what happens in a model's slot: an `app.serving.batching.Observer`.
 
-
-def _is_telling(label: str) -> bool:
-    """Return whether a label says more than which build and process of Ray exports it."""
-    return label in {"application", "deployment", "replica"} | OWN_LABELS
-
-
-async def export() -> bytes:
-    """Return this application's metrics in the Prometheus text format.
-
-    Raises:
-        NotReady: Ray's export of this node does not answer.
+    Args:
+        meters: of the replica.
+        model: value of the label `model`: face, portrait or lips.
     """
-    address = await asyncio.to_thread(_export_address)
-    try:
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-            answer = await client.get(f"http://{address}/metrics")
-    except httpx.HTTPError:
-        raise NotReady("Ray's metrics export does not answer.", "Try again.") from None
-    registry = CollectorRegistry()
-    registry.register(NodeExport(answer.text))
-    return generate_latest(registry)
 
+    def __init__(self, meters: Meters, model: str) -> None:
+        self._meters = meters
+        self._model = model
 
-def _export_address() -> str:
-    """Return host:port of Ray's Prometheus export on this node."""
-    here = ray.get_runtime_context().get_node_id()
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
-    node = next(node for node in nodes if node["NodeID"] == here)
-    return f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"
+    def waiting(self, calls: int) -> None:
+        """Record how many calls wait for a run now."""
+        self._meters.set(QUEUE_LENGTH, calls, model=self._model)
+
+    def started(self, frames: int, waits_s: Sequence[float]) -> None:
+        """Record a run: its frames, and how long each of its calls has waited."""
+        self._meters.observe(BATCH_FRAMES, frames, model=self._model)
+        self._meters.observe(BATCH_CALLS, len(waits_s), model=self._model)
+        for wait_s in waits_s:
+            self._meters.observe(QUEUE_WAIT, wait_s, model=self._model)

@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -19,9 +20,11 @@ from app.face.turns import turn, upright_turns
 from app.media.audio import decode_speech
 from app.media.config import MediaConfig
 from app.media.image import decode_portrait, fit
-from app.media.mel import SILENCE, WINDOW_STEPS, log_mel, mel_windows, speech_gain
+from app.media.label import metadata, stamp
+from app.media.mel import speech_windows
 from app.media.mp4 import Mp4Writer
 from app.media.video import VideoWriter
+from app.observability.stages import StageTimes
 from app.pipeline.motion import idle_motion, still_motion
 from app.pipeline.session import Animate, Scene, Windows, render
 from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
@@ -29,8 +32,6 @@ from app.settings import AppArgs
 from app.timeline import frame_count
 from app.values import FaceMesh, FrameGroup, LipGroup, Motion, Portrait, Speech, TalkJob
 from app.variants.config import CROP_PX
-
-TAGS = {"comment": "Synthetic video made by Digital Human from one photo and a recording."}
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class Take:
     width: int
     height: int
     faces: int
+    times: StageTimes = field(default_factory=StageTimes)
+    is_animated: bool = False  # the portrait's file holds more pictures; the first is used
 
 
 class Stage:
@@ -63,41 +66,54 @@ class Stage:
     Args:
         args: the application's settings.
         models: where the models run.
+        observe_frames: told how many frames were encoded, group by group.
     """
 
-    def __init__(self, args: AppArgs, models: Models) -> None:
+    def __init__(
+        self,
+        args: AppArgs,
+        models: Models,
+        observe_frames: Callable[[int], None] = lambda frames: None,
+    ) -> None:
         self._args = args
+        self._observe_frames = observe_frames
         self._models = models
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
-    async def prepare(self, job: TalkJob) -> Take:
-        """Decode the media, find the face and lay out the whole motion."""
-        photo, speech = await asyncio.gather(
-            self._decoded(decode_portrait, job.portrait), self._decoded(decode_speech, job.audio)
-        )
+    async def prepare(self, job: TalkJob, times: StageTimes | None = None) -> Take:
+        """Decode the media, find the face and lay out the whole motion.
+
+        Args:
+            job: what is asked for.
+            times: counts the stages of the session.
+        """
+        times = times or StageTimes()
+        with times.measure("decode"):
+            decoded, speech = await asyncio.gather(
+                self._decoded(decode_portrait, job.portrait),
+                self._decoded(decode_speech, job.audio),
+            )
+        photo = decoded.portrait
         self._check_size(job, photo)
-        meshes = await self._faces(photo)
+        with times.measure("face"):
+            meshes = await self._faces(photo)
         mesh = choose(meshes, job.face_index, self._args.face)
-        portrait, mesh = await asyncio.to_thread(_staged, photo, mesh, job.size)
-        check_size(mesh, self._args.face)
-        height, width, _ = portrait.pixels.shape
-        return Take(
-            scene=Scene(
+        with times.measure("layout"):
+            portrait, mesh = await asyncio.to_thread(_staged, photo, mesh, job.size)
+            check_size(mesh, self._args.face)
+            scene = Scene(
                 motion=await asyncio.to_thread(_motion, job, speech),
                 windows=await asyncio.to_thread(_windows, speech, job.fps),
                 animate=await self._animator(portrait, mesh),
                 paint=self._paint,
                 crop_px=CROP_PX[self._args.lips.variant],
-            ),
-            speech=speech,
-            fps=job.fps,
-            width=width,
-            height=height,
-            faces=len(meshes),
-        )
+                measure=times.measure,
+            )
+        height, width, _ = portrait.pixels.shape
+        return Take(scene, speech, job.fps, width, height, len(meshes), times, decoded.is_animated)
 
     async def _decoded(self, decode: Callable[[bytes, MediaConfig], T], data: bytes) -> T:
-        """Return decoded media; one at a time, because a photo may unfold to a gigabyte."""
+        """Return decoded media; one at a time, because a photo may unfold to hundreds of MB."""
         return await _run(self._decoder, decode, data, self._args.media)
 
     def _check_size(self, job: TalkJob, photo: Portrait) -> None:
@@ -109,11 +125,15 @@ class Stage:
             )
 
     async def _faces(self, photo: Portrait) -> list[FaceMesh]:
-        """Return the faces of a photo, in its pixels; looked for in a copy of bounded size."""
-        side = min(max(photo.pixels.shape[:2]), self._args.face.max_side_px)
-        small = await asyncio.to_thread(fit, photo, side)
-        meshes = await self._call(self._models.face.analyze, small.portrait.pixels)
-        return [mesh.scaled(1 / small.x_factor, 1 / small.y_factor) for mesh in meshes]
+        """Return the faces of a photo, in its pixels; looked for in copies of bounded size."""
+        longest, config = max(photo.pixels.shape[:2]), self._args.face
+        sides = sorted({min(longest, side) for side in (config.max_side_px, config.second_look_px)})
+        for side in sides:
+            small = await asyncio.to_thread(fit, photo, side)
+            meshes = await self._call(self._models.face.analyze, small.portrait.pixels)
+            if meshes:
+                return [mesh.scaled(1 / small.x_factor, 1 / small.y_factor) for mesh in meshes]
+        return []
 
     def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
         """Return the finished frames of a take, before they are encoded."""
@@ -127,7 +147,10 @@ class Stage:
         groups = self.frames(take)
         try:
             async for group in groups:
-                if data := await _run(thread, writer.write, group.pixels):
+                with take.times.measure("encode"):
+                    data = await _run(thread, self._encode, writer, group.pixels)
+                self._observe_frames(len(group.pixels))
+                if data:
                     yield data
             yield await _run(thread, writer.finish)
         finally:
@@ -135,9 +158,12 @@ class Stage:
             thread.shutdown(wait=False)
             await groups.aclose()
 
+    def _encode(self, writer: VideoWriter, pixels: NDArray[np.uint8]) -> bytes:
+        return writer.write(stamp(pixels) if self._args.media.label == "visible" else pixels)
+
     def _writer(self, take: Take) -> VideoWriter:
         sound, media = take.speech.sound, self._args.media
-        return Mp4Writer(take.width, take.height, take.fps, sound, media, TAGS)
+        return Mp4Writer(take.width, take.height, take.fps, sound, media, metadata(media.label))
 
     async def _animator(self, portrait: Portrait, mesh: FaceMesh) -> Animate:
         """Return the portrait model bound to a sitter, who goes to the object store once."""
@@ -180,9 +206,7 @@ def _windows(speech: Speech, fps: Fraction) -> Windows:
 
     Silence follows the speech, so that a mouth that spoke to the end shuts with it.
     """
-    mel_MS = log_mel(speech.samples * np.float32(speech_gain(speech.samples)))
-    mel_MS = np.pad(mel_MS, ((0, 0), (0, WINDOW_STEPS)), constant_values=SILENCE)
-    return lambda first, last: mel_windows(mel_MS, last - first, fps, first)
+    return partial(speech_windows, speech.levels, speech.gain_db, fps)
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[*Ts], T], *args: *Ts) -> T:

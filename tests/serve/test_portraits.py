@@ -10,12 +10,10 @@ from app.client.talk import talk
 from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
-from app.media.audio import decode_speech
-from app.media.config import MediaConfig
 from app.media.frames import decode_frames
+from app.media.samples import decode_mono
 from app.quality.__main__ import levels_db
 from app.quality.sheet import judge
-from app.values import SPEECH_HZ
 from app.weights.store import WeightStore
 from tests.serve.conftest import wav
 
@@ -24,8 +22,8 @@ SECONDS = 3
 
 @pytest.fixture(scope="module")
 def speech(shared_media: Path) -> bytes:
-    whole = decode_speech((shared_media / "speech" / "jfk.flac").read_bytes(), MediaConfig())
-    return wav((whole.samples[: SECONDS * SPEECH_HZ] * 32767).astype(np.int16), SPEECH_HZ)
+    samples, rate_hz = decode_mono((shared_media / "speech" / "jfk.flac").read_bytes())
+    return wav((samples[: SECONDS * rate_hz] * 32767).astype(np.int16), rate_hz)
 
 
 @pytest.mark.parametrize("name", ["s0", "s3", "s5", "s9", "s12"])

@@ -157,6 +157,9 @@ async def test_metrics_count_the_requests(http: httpx.AsyncClient, portrait: byt
         await asyncio.sleep(0.2)
     assert seen == {"ok", "bad_request"}
     assert "digital_human_latency_seconds_bucket" in text
+    assert "digital_human_batch_frames_bucket" in text
+    assert 'model="portrait"' in text
+    assert 'stage="encode"' in text
 
 
 async def test_more_sessions_than_places_are_told_to_come_back(

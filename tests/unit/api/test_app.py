@@ -30,7 +30,7 @@ class FakeService:
         if self.error:
             raise self.error
         self.jobs.append(job)
-        return Clip(b"a", self._rest(), frames=3, faces=2, models=[CARD])
+        return Clip(b"a", self._rest(), 3, 2, [CARD], "face;dur=1.0", ("a-note", "b-note"))
 
     async def _rest(self) -> AsyncGenerator[bytes, None]:
         try:
@@ -70,6 +70,8 @@ async def test_talk_streams_the_clip_and_says_who_made_it() -> None:
     assert answer.headers["x-digital-human-models"] == "portrait=puppet"
     assert answer.headers["x-digital-human-frames"] == "3"
     assert answer.headers["x-digital-human-faces"] == "2"
+    assert answer.headers["x-digital-human-notes"] == "a-note, b-note"
+    assert answer.headers["server-timing"] == "face;dur=1.0"
     assert service.closed
     assert service.seen == [("/v1/talk", "ok")]
 

@@ -11,6 +11,7 @@ from app.errors import WeightsError
 from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
+from app.face.pose import FACE
 from app.values import FaceMesh
 from app.weights.store import WeightStore
 
@@ -38,7 +39,10 @@ def astronaut_mesh(analyzer: FaceAnalyzer, astronaut: NDArray[np.uint8]) -> Face
 
 @pytest.fixture(scope="session")
 def make_mesh() -> MeshMaker:
-    """Return a maker of meshes whose oval is a circle and whose eyes lie on one line."""
+    """Return a maker of meshes with a round oval, whose rigid points lie as on a mean face.
+
+    Points of the oval that the pose is read from turn too; all is then brought to the size.
+    """
 
     def make(size_px: float = 200, yaw_deg: float = 0, roll_deg: float = 0) -> FaceMesh:
         points = np.zeros((478, 3), np.float32)
@@ -46,12 +50,14 @@ def make_mesh() -> MeshMaker:
         oval = np.stack([np.sin(around), -np.cos(around), np.zeros_like(around)], axis=1)
         points[list(topology.FACE_OVAL)] = oval / 2
         aside = np.radians(yaw_deg)
-        for index, side in ((topology.LEFT_EYE_OUTER, -0.25), (topology.RIGHT_EYE_OUTER, 0.25)):
-            points[index] = (side * np.cos(aside), -0.1, side * np.sin(aside))
+        turn = np.array([[np.cos(aside), 0, -np.sin(aside)], [0, 1, 0]])
+        for index, place in FACE.items():
+            points[index, :2] = turn @ place / 16
         roll = np.radians(roll_deg)
-        turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-        points[:, :2] = points[:, :2] @ turn.T
-        points = points * np.float32(size_px)
+        matrix = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+        points[:, :2] = points[:, :2] @ matrix.T
+        flat = points[list(topology.FACE_OVAL), :2]
+        points *= np.float32(size_px / (flat.max(axis=0) - flat.min(axis=0)).max())
         points[:, :2] += 300
         return FaceMesh(points.astype(np.float32), np.zeros(52, np.float32), 1.0)
 

@@ -8,6 +8,7 @@ from app import topology
 from app.face.analyzer import FaceAnalyzer
 from app.face.choice import choose, face_px
 from app.face.config import FaceConfig
+from app.face.mesh import Region
 from app.face.nets import FaceNets
 from app.face.turns import roll_deg, turn_points
 from app.values import FaceMesh
@@ -93,6 +94,64 @@ def test_a_face_in_a_wide_scene_is_found(analyzer: FaceAnalyzer, astronaut: Imag
     scene[100:612, 500:1012] = astronaut
     (found,) = analyzer.analyze(scene)
     np.testing.assert_allclose(found.points[topology.NOSE_TIP, :2], (726, 232), atol=6)
+
+
+def scene(astronaut: Image, face_px: float, width: int, height: int, x: int, y: int) -> Image:
+    """Return a grey picture with the astronaut at (x, y), her face `face_px` high."""
+    import cv2
+
+    scale = face_px / 109
+    size = (round(512 * scale), round(512 * scale))
+    small = cv2.resize(astronaut, size, interpolation=cv2.INTER_AREA)
+    picture = np.full((height, width, 3), 128, np.uint8)
+    picture[y : y + size[1], x : x + size[0]] = small
+    return picture
+
+
+@pytest.mark.parametrize("size_px", [40, 64])
+@pytest.mark.parametrize(
+    ("width", "height", "x", "y"),
+    [(1280, 720, 420, 300), (1280, 720, 900, 20), (4000, 3000, 1500, 1300), (4000, 3000, 3600, 9)],
+)
+def test_a_small_face_in_a_large_photo_is_found_with_its_size(
+    analyzer: FaceAnalyzer, astronaut: Image, size_px: int, width: int, height: int, x: int, y: int
+) -> None:
+    (found,) = analyzer.analyze(scene(astronaut, size_px, width, height, x, y))
+    assert face_px(found.points) == pytest.approx(size_px, rel=0.06)
+    nose = (x + 226 * size_px / 109, y + 132 * size_px / 109)
+    np.testing.assert_allclose(found.points[topology.NOSE_TIP, :2], nose, atol=0.06 * size_px)
+
+
+def test_a_large_photo_gives_the_mesh_of_its_copy(
+    analyzer: FaceAnalyzer, astronaut: Image, astronaut_mesh: FaceMesh
+) -> None:
+    import cv2
+
+    large = np.asarray(cv2.resize(astronaut, (3000, 3000), interpolation=cv2.INTER_CUBIC), np.uint8)
+    (found,) = analyzer.analyze(large)
+    assert error(found, astronaut_mesh.points[:, :2] * np.float32(3000 / 512)) < 0.02
+
+
+def test_pictures_without_faces_have_none_on_their_tiles_either(analyzer: FaceAnalyzer) -> None:
+    import cv2
+    from skimage import data
+
+    pictures = (data.coffee(), data.chelsea())  # type: ignore[no-untyped-call]
+    for picture in pictures:  # a cup, a cat
+        large = cv2.resize(picture, (1920, 1080), interpolation=cv2.INTER_CUBIC)
+        assert analyzer.analyze(np.asarray(large, np.uint8)) == []
+
+
+def test_the_face_in_a_region_is_fitted_and_none_where_there_is_none(
+    analyzer: FaceAnalyzer, astronaut: Image, astronaut_mesh: FaceMesh
+) -> None:
+    region = Region.of_points(astronaut_mesh.points)
+    fitted = analyzer.fit(astronaut, region)
+    assert fitted is not None
+    assert error(fitted, astronaut_mesh.points[:, :2]) < 0.02
+    assert analyzer.fit(np.full_like(astronaut, 128), region) is None
+    (glanced,) = analyzer.glance(astronaut)
+    assert error(glanced, astronaut_mesh.points[:, :2]) < 0.01
 
 
 def test_threads_do_not_disturb_each_other(

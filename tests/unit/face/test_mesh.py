@@ -85,4 +85,4 @@ def test_later_passes_crop_around_the_mesh_before(make_mesh: MeshMaker) -> None:
     points, logit = fitter.fit(np.zeros((600, 600, 3), np.uint8), Region(300, 300, 512, 0))
     assert (net.calls, logit) == (3, 3)
     # A mesh of half the crop's side: every pass shrinks the region to 1.5 / 2 of it.
-    assert np.ptp(points[:, 0]) == pytest.approx(512 / 2 * 0.75**2, rel=0.01)
+    assert np.ptp(points[:, 0]) == pytest.approx(512 / 2 * 0.75**2, rel=0.02)

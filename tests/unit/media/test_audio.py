@@ -1,13 +1,11 @@
 import contextlib
-import io
 import struct
+from fractions import Fraction
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from app.errors import (
     AppError,
@@ -20,21 +18,10 @@ from app.errors import (
 from app.media.audio import decode_speech
 from app.media.config import MediaConfig
 from app.media.resample import resampled_length
+from app.media.sound import sound_blocks
+from tests.unit.media.recordings import heard, noise, played, recording
 
 CONFIG = MediaConfig()
-
-
-def recording(
-    samples_NC: NDArray[np.generic], rate: int, kind: str = "WAV", subtype: str | None = None
-) -> bytes:
-    out = io.BytesIO()
-    soundfile.write(out, samples_NC, rate, format=kind, subtype=subtype)
-    return out.getvalue()
-
-
-def noise(count: int, channels: int = 1, level: float = 0.1) -> NDArray[np.float32]:
-    values = np.random.default_rng(count).standard_normal((count, channels)) * level
-    return values.clip(-1, 1).astype(np.float32)
 
 
 def with_data_size(wav: bytes, size: int) -> bytes:
@@ -53,14 +40,20 @@ def test_lengths_are_exact_at_any_rate(
     rate: int, channels: int, kind: str, data: st.DataObject
 ) -> None:
     count = data.draw(st.integers(rate // 50 + 1, rate * 2))
-    speech = decode_speech(recording(noise(count, channels), rate, kind), CONFIG)
-    assert speech.samples.dtype == np.float32
-    assert speech.samples.shape == (resampled_length(count, rate, 16_000),)
-    assert np.abs(speech.samples).max() <= 1
+    file = recording(noise(count, channels), rate, kind)
+    samples = heard(file)
+    assert samples.dtype == np.float32
+    assert samples.shape == (resampled_length(count, rate, 16_000),)
+    assert np.abs(samples).max() <= 1
+    speech = decode_speech(file, CONFIG)
+    assert speech.levels.shape == (80, 1 + len(samples) // 200)
     sound = speech.sound
     assert sound.rate_hz == (rate if rate in (44_100, 48_000) else 48_000)
-    expected = resampled_length(count, rate, sound.rate_hz)
-    assert sound.samples.shape == (channels if channels <= 2 else 1, expected)
+    assert sound.num_samples == resampled_length(count, rate, sound.rate_hz)
+    assert sound.channels == (channels if channels <= 2 else 1)
+    blocks = list(sound_blocks(sound))
+    assert {len(block) for block in blocks} == {sound.channels}
+    assert sum(block.shape[1] for block in blocks) == sound.num_samples
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 96000])
@@ -68,54 +61,53 @@ def test_lengths_are_exact_at_any_rate(
 def test_click_stays_at_its_time(rate: int, at_s: float) -> None:
     samples = np.zeros((int(2.4 * rate), 1), np.float32)
     samples[int(at_s * rate)] = 0.9
-    speech = decode_speech(recording(samples, rate), CONFIG)
-    heard = speech.sound.samples[0].astype(float)
+    data = recording(samples, rate)
+    sound = decode_speech(data, CONFIG).sound
     at = int(at_s * rate) / rate
-    assert abs(int(np.abs(speech.samples).argmax()) - at * 16_000) <= 1
-    assert abs(int(np.abs(heard).argmax()) - at * speech.sound.rate_hz) <= 1
+    assert abs(int(np.abs(heard(data)).argmax()) - at * 16_000) <= 1
+    assert abs(int(np.abs(played(sound)[0].astype(float)).argmax()) - at * sound.rate_hz) <= 1
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
 def test_level_and_direct_current_are_kept(rate: int) -> None:
     time = np.arange(rate) / rate
     wave = 0.25 + 0.5 * np.sin(2 * np.pi * 300 * time)
-    speech = decode_speech(recording(wave[:, None].astype(np.float32), rate), CONFIG)
+    samples = heard(recording(wave[:, None].astype(np.float32), rate))
     expected = 0.25 + 0.5 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)
-    assert np.abs(speech.samples - expected)[200:-200].max() < 2e-3
+    assert np.abs(samples - expected)[200:-200].max() < 2e-3
 
 
 def test_tone_above_the_models_band_does_not_alias() -> None:
     time = np.arange(48_000) / 48_000
     tone = 0.5 * np.sin(2 * np.pi * 9_000 * time)
-    speech = decode_speech(recording(tone[:, None].astype(np.float32), 48_000, "WAV"), CONFIG)
-    assert np.abs(speech.samples[500:-500]).max() < 1e-3
+    samples = heard(recording(tone[:, None].astype(np.float32), 48_000))
+    assert np.abs(samples[500:-500]).max() < 1e-3
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC"])
 def test_sixteen_bit_sound_at_48_khz_passes_unchanged(kind: str) -> None:
     samples = (noise(48_000, 2) * 32767).astype(np.int16)
     speech = decode_speech(recording(samples, 48_000, kind), CONFIG)
-    assert (speech.sound.samples == samples.T).all()
+    assert (played(speech.sound) == samples.T).all()
 
 
 def test_channels_are_mixed_by_mean() -> None:
     samples = np.stack([noise(16_000)[:, 0], np.zeros(16_000), np.zeros(16_000)], axis=1)
-    speech = decode_speech(recording(samples, 16_000, subtype="FLOAT"), CONFIG)
-    assert np.allclose(speech.samples, samples[:, 0] / 3, atol=1e-6)
+    mono = heard(recording(samples, 16_000, subtype="FLOAT"))
+    assert np.allclose(mono, samples[:, 0] / 3, atol=1e-6)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 def test_sample_formats_have_one_scale(subtype: str) -> None:
     samples = np.full((16_000, 1), 0.5)
-    speech = decode_speech(recording(samples, 16_000, subtype=subtype), CONFIG)
-    assert np.allclose(speech.samples, 0.5, atol=0.005)
+    assert np.allclose(heard(recording(samples, 16_000, subtype=subtype)), 0.5, atol=0.005)
 
 
 def test_samples_beyond_full_scale_are_clipped() -> None:
     samples = np.full((48_000, 1), -3.0)
-    speech = decode_speech(recording(samples, 48_000, subtype="FLOAT"), CONFIG)
-    assert speech.samples.min() == -1
-    assert speech.sound.samples.min() == -32768
+    data = recording(samples, 48_000, subtype="FLOAT")
+    assert heard(data).min() == -1
+    assert played(decode_speech(data, CONFIG).sound).min() == -32768
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -129,7 +121,7 @@ def test_samples_that_are_no_numbers_are_refused(value: float) -> None:
 @pytest.mark.parametrize("size", [0, 0x7FFF_F000, 0xFFFF_FFFF])
 def test_wav_of_unstated_length_ends_with_its_bytes(size: int) -> None:
     wav = with_data_size(recording(noise(16_000), 16_000), size)
-    assert len(decode_speech(wav, CONFIG).samples) == 16_000
+    assert len(heard(wav)) == 16_000
 
 
 def test_wav_with_tags_in_an_old_encoding_is_read() -> None:
@@ -138,14 +130,14 @@ def test_wav_with_tags_in_an_old_encoding_is_read() -> None:
     info = b"INFOINAM" + struct.pack("<I", len(name)) + name + b"\0" * (len(name) % 2)
     at = wav.index(b"data")
     tagged = wav[:at] + b"LIST" + struct.pack("<I", len(info)) + info + wav[at:]
-    assert len(decode_speech(tagged, CONFIG).samples) == 16_000
+    assert len(heard(tagged)) == 16_000
 
 
 @pytest.mark.parametrize("kind", ["WAV", "RF64", "FLAC"])
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.95])
 def test_cut_recording_is_refused(kind: str, part: float) -> None:
     whole = recording(noise(32_000), 16_000, kind)
-    assert len(decode_speech(whole, CONFIG).samples) == 32_000
+    assert len(heard(whole)) == 32_000
     with pytest.raises(UnsupportedMedia, match="ends early"):
         decode_speech(whole[: int(part * len(whole))], CONFIG)
 
@@ -183,12 +175,14 @@ def test_audio_under_20_ms_is_too_short(count: int) -> None:
 
 
 def test_20_ms_are_enough() -> None:
-    assert len(decode_speech(recording(noise(320), 16_000), CONFIG).samples) == 320
+    assert decode_speech(recording(noise(320), 16_000), CONFIG).sound.duration_s == Fraction(
+        20, 1000
+    )
 
 
 def test_limit_of_seconds_is_inclusive() -> None:
     config = MediaConfig(max_audio_s=2)
-    assert len(decode_speech(recording(noise(32_000), 16_000), config).samples) == 32_000
+    assert decode_speech(recording(noise(32_000), 16_000), config).sound.duration_s == 2
     with pytest.raises(AudioTooLong):
         decode_speech(recording(noise(32_001), 16_000), config)
 
@@ -208,4 +202,4 @@ def test_silent_audio_is_refused(level: float) -> None:
 
 def test_faint_audio_is_heard() -> None:
     samples = np.full((16_000, 1), 10 ** (-65 / 20), np.float32)
-    assert decode_speech(recording(samples, 16_000, subtype="FLOAT"), CONFIG).samples.max() > 0
+    assert decode_speech(recording(samples, 16_000, subtype="FLOAT"), CONFIG).gain_db == 0

@@ -16,6 +16,7 @@ from app.media.probe import probe_video
 from app.media.video import VideoWriter
 from app.timeline import frame_count
 from app.values import Sound
+from tests.unit.media.recordings import sound_from
 
 CONFIG = MediaConfig(preset="ultrafast")
 FPS = st.sampled_from(
@@ -27,7 +28,7 @@ FPS = st.sampled_from(
 def tone(duration_s: float, rate: int, channels: int = 1) -> Sound:
     time = np.arange(round(duration_s * rate)) / rate
     wave = (8000 * np.sin(2 * np.pi * 440 * time)).astype(np.int16)
-    return Sound(np.tile(wave, (channels, 1)), rate)
+    return sound_from(np.tile(wave, (channels, 1)), rate)
 
 
 def grey(frames: int, height: int = 64, width: int = 64) -> NDArray[np.uint8]:
@@ -106,7 +107,7 @@ def test_click_and_flash_meet(fps: Fraction, rate: int) -> None:
     sound[0, round(flash / fps * rate) :][:4] = 30000
     pixels = np.full((frames, 64, 64, 3), 16, np.uint8)
     pixels[flash] = 255
-    writer = Mp4Writer(64, 64, fps, Sound(sound, rate), CONFIG)
+    writer = Mp4Writer(64, 64, fps, sound_from(sound, rate), CONFIG)
     data = b"".join(written(writer, pixels))
     heard, start_s = samples_of(data)
     click_s = start_s + int(np.abs(heard).argmax()) / rate

@@ -1,13 +1,38 @@
-"""The slot beneath `@serve.batch`: joins what waits, one bad item alone, nobody stranded."""
+"""Calls through the real `@serve.batch` and the slot: joined, one bad one alone, none stranded."""
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from ray import serve
+from ray.serve import context
+from ray.serve._private.common import DeploymentID, ReplicaID
+from ray.serve._private.config import DeploymentConfig
+from ray.serve.schema import ReplicaRank
 
-from app.errors import NoFace
-from app.serving.batching import Slot
+from app.errors import NoFace, NotReady
+from app.serving import batching
+from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+
+MAX_CALLS = 4
+Answers = Callable[..., asyncio.Task[float | Exception]]
+
+
+@pytest.fixture(autouse=True)
+def replica() -> Iterator[None]:
+    """Let `@serve.batch` believe that it runs in a replica: that is all it needs of Ray."""
+    context._set_internal_replica_context(
+        replica_id=ReplicaID("test", DeploymentID("test")),
+        servable_object=object,
+        _deployment_config=DeploymentConfig(max_ongoing_requests=128),
+        rank=ReplicaRank(rank=0, node_rank=0, local_rank=0),
+        world_size=1,
+    )
+    yield
+    context._INTERNAL_REPLICA_CONTEXT = None  # type: ignore[assignment]
 
 
 class Gate:
@@ -15,14 +40,32 @@ class Gate:
 
     def __init__(self) -> None:
         self.open = threading.Event()
+        self.entered = threading.Semaphore(0)
         self.batches: list[list[int]] = []
 
     def invert(self, items: Sequence[int]) -> list[float]:
+        self.entered.release()
         self.open.wait(10)
         self.batches.append(list(items))
         if 0 in items:
             raise NoFace("zero")
         return [1 / item for item in items]
+
+
+class Log:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self.runs: list[tuple[int, int]] = []
+        self.waits_s: list[float] = []
+
+    def waiting(self, calls: int) -> None:
+        self.lengths.append(calls)
+
+    def started(self, frames: int, waits_s: Sequence[float]) -> None:
+        self.runs.append((len(waits_s), frames))
+        self.waits_s += waits_s
 
 
 @pytest.fixture
@@ -31,58 +74,194 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-def slot(gate: Gate) -> Slot[int, float]:
-    return Slot(gate.invert, max_items=4, name="test")
+def log() -> Log:
+    return Log()
 
 
-async def started(slot: Slot[int, float], *calls: int) -> list[asyncio.Task[object]]:
-    tasks: list[asyncio.Task[object]] = [asyncio.create_task(slot.submit([c])) for c in calls]
-    await asyncio.sleep(0.02)
+class Model:
+    """A replica in small; an item has as many frames as it says."""
+
+    def __init__(self, work: Callable[[Sequence[int]], list[Any]], log: Log) -> None:
+        self.slot: Slot[int, Any] = Slot(work, MAX_CALLS, "test", frames=int, observer=log)
+
+        async def batch(tickets: list[Ticket[int]]) -> list[Any]:
+            return await self.slot.run(tickets)
+
+        # A function of its own: the queue of a decorated one lives as long as its process.
+        self._batched = serve.batch(
+            max_batch_size=MAX_CALLS,
+            batch_wait_timeout_s=0.0,
+            max_concurrent_batches=CONCURRENT_BATCHES,
+        )(batch)
+
+    async def submit(self, item: int) -> Any:  # noqa: ANN401 - a number or an exception
+        return await asyncio.wait_for(self.slot.submit(item, self._batched), 10)
+
+    async def started(self, *items: int) -> list[asyncio.Task[Any]]:
+        tasks = [asyncio.create_task(self.submit(item)) for item in items]
+        await asyncio.sleep(0.02)
+        return tasks
+
+
+@pytest.fixture
+async def model(gate: Gate, log: Log) -> AsyncIterator[Model]:
+    yield Model(gate.invert, log)
+    gate.open.set()
+
+
+async def in_a_run(gate: Gate, model: Model, *items: int) -> list[asyncio.Task[Any]]:
+    """Return the calls once their run has begun; it lasts until the gate is opened."""
+    tasks = await model.started(*items)
+    assert await asyncio.to_thread(gate.entered.acquire, timeout=5)
     return tasks
 
 
-async def test_calls_that_wait_for_a_run_share_the_next(gate: Gate, slot: Slot[int, float]) -> None:
-    first = await started(slot, 1)
-    rest = await started(slot, 2, 4, 5, 8, 10)
+async def test_calls_that_wait_for_a_run_share_the_next(gate: Gate, model: Model) -> None:
+    first = await in_a_run(gate, model, 1)
+    rest = []
+    for item in (2, 4, 5, 8, 10):
+        rest.append(asyncio.create_task(model.submit(item)))
+        await asyncio.sleep(0.005)
     gate.open.set()
     answers = await asyncio.gather(*first, *rest)
-    assert answers == [[1.0], [0.5], [0.25], [0.2], [0.125], [0.1]]
+    assert answers == [1.0, 0.5, 0.25, 0.2, 0.125, 0.1]
     assert gate.batches == [[1], [2, 4, 5, 8], [10]]
-    assert list(slot.runs) == [1, 4, 1]
 
 
-async def test_a_bad_item_fails_alone(gate: Gate, slot: Slot[int, float]) -> None:
+async def test_calls_that_arrive_at_once_share_a_run(gate: Gate, model: Model) -> None:
     gate.open.set()
-    good, bad, also_good = await slot.submit([1, 0, 4])
+    assert await asyncio.gather(*await model.started(1, 2, 4)) == [1.0, 0.5, 0.25]
+    assert gate.batches == [[1, 2, 4]]
+
+
+async def test_a_bad_item_fails_alone(gate: Gate, model: Model) -> None:
+    gate.open.set()
+    good, bad, also_good = await asyncio.gather(*await model.started(1, 0, 4))
     assert (good, also_good) == (1.0, 0.25)
     assert isinstance(bad, NoFace)
 
 
-async def test_a_cancelled_call_is_dropped_before_its_run(
-    gate: Gate, slot: Slot[int, float]
+async def test_a_model_that_loses_an_item_fails_and_strands_nobody(log: Log) -> None:
+    model = Model(lambda items: [1.0] * (len(items) // 2), log)
+    answers = await asyncio.gather(*await model.started(1, 2))
+    assert [type(answer) for answer in answers] == [RuntimeError, RuntimeError]
+
+
+async def test_a_call_cancelled_before_its_run_is_dropped(
+    gate: Gate, model: Model, log: Log
 ) -> None:
-    first = await started(slot, 1)
-    gone, stays = await started(slot, 2, 4)
+    first = await in_a_run(gate, model, 1)
+    gone, stays = await model.started(2, 4)
     gone.cancel()
     await asyncio.sleep(0)
     gate.open.set()
-    assert await asyncio.gather(*first, stays) == [[1.0], [0.25]]
-    assert gate.batches == [[1], [4]]
+    assert await asyncio.gather(*first, stays) == [1.0, 0.25]
+    assert sorted(item for batch in gate.batches for item in batch) == [1, 4]
+    assert log.lengths[-1] == 0
 
 
-async def test_a_call_cancelled_during_its_run_strands_nobody(
-    gate: Gate, slot: Slot[int, float]
-) -> None:
-    await started(slot, 1)
-    gone, stays = await started(slot, 2, 4)
-    gate.open.set()
-    await asyncio.sleep(0.02)
+async def test_a_call_cancelled_during_its_run_strands_nobody(gate: Gate, model: Model) -> None:
+    gone, stays = await in_a_run(gate, model, 2, 4)
     gone.cancel()
-    assert await stays == [0.25]
-    assert await slot.submit([8]) == [0.125]
+    gate.open.set()
+    assert await stays == 0.25
+    assert await model.submit(8) == 0.125
+    assert gone.cancelled()
 
 
-async def test_the_slot_works_again_after_it_was_idle(gate: Gate, slot: Slot[int, float]) -> None:
+async def test_a_call_cancelled_after_its_run_strands_nobody(gate: Gate, model: Model) -> None:
+    gate.open.set()
+    done, other = await model.started(2, 4)
+    await done
+    done.cancel()
+    assert await other == 0.25
+    assert await model.submit(8) == 0.125
+
+
+async def test_all_calls_cancelled_leave_an_idle_slot(gate: Gate, model: Model, log: Log) -> None:
+    (running,) = await in_a_run(gate, model, 1)
+    waiting = await model.started(2, 4, 5)
+    for task in [running, *waiting]:
+        task.cancel()
+    gate.open.set()
+    await asyncio.sleep(0.05)
+    assert gate.batches == [[1]]
+    assert await model.submit(8) == 0.125
+    assert log.lengths[-1] == 0
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, CancelledError])
+async def test_a_cancellation_inside_the_model_reaches_every_caller(
+    error: type[BaseException], log: Log
+) -> None:
+    def work(items: Sequence[int]) -> list[float]:
+        if 0 in items:
+            raise error
+        return [1.0] * len(items)
+
+    good, bad = await asyncio.gather(*await Model(work, log).started(1, 0))
+    assert good == 1.0
+    assert isinstance(bad, NotReady)
+
+
+@pytest.fixture
+def executors(monkeypatch: pytest.MonkeyPatch) -> list[ThreadPoolExecutor]:
+    """Return the executors that slots make from now on."""
+    made: list[ThreadPoolExecutor] = []
+
+    def make(workers: int, thread_name_prefix: str) -> ThreadPoolExecutor:
+        made.append(ThreadPoolExecutor(workers, thread_name_prefix=thread_name_prefix))
+        return made[-1]
+
+    monkeypatch.setattr(batching, "ThreadPoolExecutor", make)
+    return made
+
+
+async def test_an_executor_that_is_shut_down_strands_nobody(
+    executors: list[ThreadPoolExecutor], log: Log
+) -> None:
+    model = Model(lambda items: [1.0] * len(items), log)
+    executors[0].shutdown()
+    answers = await asyncio.gather(*await model.started(1, 2))
+    assert all(isinstance(answer, RuntimeError) for answer in answers)
+
+
+async def test_work_that_the_executor_drops_strands_nobody(
+    executors: list[ThreadPoolExecutor], log: Log
+) -> None:
+    busy = threading.Event()
+    model = Model(lambda items: [1.0] * len(items), log)
+    executors[0].submit(busy.wait, 10)
+    tasks = await model.started(1, 2)
+    executors[0].shutdown(wait=False, cancel_futures=True)
+    busy.set()
+    answers = await asyncio.gather(*tasks)
+    assert all(isinstance(answer, NotReady) for answer in answers)
+
+
+async def test_a_replica_that_stops_answers_those_in_a_run(gate: Gate, model: Model) -> None:
+    callers = await in_a_run(gate, model, 2, 4)
+    for task in asyncio.all_tasks():
+        if "_process_batch_inner" in repr(task.get_coro()):
+            task.cancel()
+    answers = await asyncio.gather(*callers)
+    assert all(isinstance(answer, NotReady) for answer in answers)
+
+
+async def test_the_slot_works_again_after_it_was_idle(gate: Gate, model: Model) -> None:
     gate.open.set()
     for number in (1, 2, 4):
-        assert await slot.submit([number]) == [1 / number]
+        assert await model.submit(number) == 1 / number
+
+
+async def test_the_observer_sees_queue_waits_and_fill(gate: Gate, model: Model, log: Log) -> None:
+    await in_a_run(gate, model, 1)
+    rest = await model.started(2, 4)
+    assert log.lengths[-1] == 2
+    gate.open.set()
+    await asyncio.gather(*rest)
+    assert log.lengths[-1] == 0
+    assert sum(calls for calls, _ in log.runs) == 3
+    assert sum(frames for _, frames in log.runs) == 7
+    assert len(log.waits_s) == 3
+    assert max(log.waits_s) >= 0.02

@@ -11,7 +11,8 @@ import pytest
 from app.media.probe import probe_video
 from app.serving.talk import Models, Stage, Take
 from app.settings import AppArgs
-from app.values import SPEECH_HZ, Sound, Speech
+from app.values import Speech
+from tests.unit.media.recordings import sound_from
 from tests.unit.pipeline.test_session import SIDE, FakeModels
 
 
@@ -21,9 +22,8 @@ def stage() -> Stage:
 
 
 def take(models: FakeModels, num_frames: int = 80) -> Take:
-    samples = np.zeros(num_frames * SPEECH_HZ // 25, np.float32)
-    sound = Sound(np.zeros((1, num_frames * 48_000 // 25), np.int16), 48_000)
-    speech = Speech(samples, sound)
+    sound = sound_from(np.zeros((1, num_frames * 48_000 // 25), np.int16), 48_000)
+    speech = Speech(np.zeros((80, 1), np.float32), 0.0, sound)
     return Take(models.scene(num_frames), speech, Fraction(25), SIDE, SIDE, faces=1)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from app.models.viseme.net import VisemeNet
+from app.runtime.eager import EagerEngine
 from app.values import LipGroup
 from app.variants.viseme import Viseme
 from tests.unit.models import mouths
@@ -67,6 +69,21 @@ def test_an_item_does_not_depend_on_the_others() -> None:
     (alone,) = model.paint([speaking])
     among = model.paint([group(3), speaking, group(1)])[1]
     assert np.abs(alone.astype(int) - among).max() <= 1
+
+
+def test_chunks_change_nothing() -> None:
+    items = [
+        LipGroup(
+            group(5).crops,
+            group(5).points,
+            np.random.default_rng(6).uniform(-4, 4, (5, 80, 16)).astype(np.float32),
+        ),
+        group(2),
+    ]
+    whole = Viseme(EagerEngine(VisemeNet())).paint(items)
+    chunked = Viseme(EagerEngine(VisemeNet(), chunk_frames=2)).paint(items)
+    for one, other in zip(whole, chunked, strict=True):
+        assert (one == other).all()
 
 
 def test_card_names_the_embedded_variant() -> None:

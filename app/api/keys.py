@@ -1,0 +1,120 @@
+"""API keys: who may come in. Only their hashes are configured.
+
+A key is 32 random bytes, so a single SHA-256 of it cannot be turned back by guessing; a slow
+password hash would add nothing but load.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from dataclasses import dataclass
+
+from pydantic import Field
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Scope
+
+from app.errors import Unauthorized
+from app.strict import Settings
+
+PREFIX = "dh_"
+HINT = "Send `Authorization: Bearer KEY` or `x-api-key: KEY`."
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+class KeyConfig(Settings):
+    """One key, by its hash; `python -m app.api key NAME` makes both."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    """Whose key it is; appears in logs."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Hex SHA-256 of the key."""
+
+    max_sessions: int = Field(default=4, ge=1)
+    """Sessions of this key that one ingress replica takes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who sent a request.
+
+    Attributes:
+        name: of the key; "local" for loopback without keys.
+        max_sessions: of this client at once in one ingress replica; None has no limit of its own.
+    """
+
+    name: str
+    max_sessions: int | None
+
+
+LOCAL = Client("local", None)
+
+
+class Keys:
+    """Tells who sent a request.
+
+    Without any configured key, requests from loopback are let in and no others, so that an
+    instance which is opened to a network by mistake does not serve it.
+
+    Args:
+        keys: who may come in.
+    """
+
+    def __init__(self, keys: tuple[KeyConfig, ...]) -> None:
+        self._keys = keys
+
+    def client(self, scope: Scope) -> Client:
+        """Return who sent a request.
+
+        Raises:
+            Unauthorized: no key, or one that is not configured.
+        """
+        headers = Headers(scope=scope)
+        if not self._keys:
+            if _is_loopback(scope) and not any(name in headers for name in FORWARDED):
+                return LOCAL
+            raise Unauthorized(
+                "This server has no API keys and answers its own machine only.",
+                "Configure `api.keys`; see the README.",
+            )
+        given = _given(headers)
+        if not given:
+            raise Unauthorized("The request has no API key.", HINT)
+        digest = key_hash(given)
+        # All keys are compared, so that the time taken does not tell which one was near.
+        found = [key for key in self._keys if hmac.compare_digest(key.sha256, digest)]
+        if not found:
+            raise Unauthorized("The API key is not known.", HINT)
+        return Client(found[0].name, found[0].max_sessions)
+
+
+def make_key() -> str:
+    """Return a new random key."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def key_hash(key: str) -> str:
+    """Return the hex SHA-256 of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def client_of(request: Request) -> Client:
+    """Return who sent a request that passed the gate."""
+    client: Client = request.state.client
+    return client
+
+
+def _given(headers: Headers) -> str:
+    """Return the key that a request bears, or nothing."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _is_loopback(scope: Scope) -> bool:
+    host = (scope.get("client") or [""])[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,43 @@
+"""How long the stages of one session take, wall clock, waiting included."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+Stage = Literal["decode", "face", "layout", "animate", "cut", "paint", "blend", "encode"]
+STAGES: tuple[str, ...] = get_args(Stage)
+
+
+class StageTimes:
+    """Adds up stages, and tells an observer of each.
+
+    Args:
+        observe: called with a stage and its seconds, each time one ends.
+    """
+
+    def __init__(self, observe: Callable[[str, float], None] = lambda stage, seconds: None) -> None:
+        self._observe = observe
+        self._started_s = time.perf_counter()
+        self._totals_s: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count the time within as one of `STAGES`; what fails counts as well."""
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started_s
+            self._totals_s[stage] = self._totals_s.get(stage, 0.0) + seconds
+            self._observe(stage, seconds)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the session began."""
+        return time.perf_counter() - self._started_s
+
+    def server_timing(self) -> str:
+        """Return the value of a `Server-Timing` header: milliseconds so far, in order of work."""
+        spent = [(stage, self._totals_s[stage]) for stage in STAGES if stage in self._totals_s]
+        parts = [*spent, ("total", self.elapsed_s())]
+        return ", ".join(f"{stage};dur={1000 * seconds:.1f}" for stage, seconds in parts)

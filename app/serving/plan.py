@@ -1,0 +1,71 @@
+"""Serve configurations for a machine: which deployment gets how much of what.
+
+On GPUs, one `PortraitAnimator` and one `LipSync` share each GPU, so that every GPU holds a whole
+pipeline; the shares leave a fifth free, because Ray reserves fractions but does not enforce them.
+"""
+
+from typing import Any
+
+PORTRAIT_GPUS = 0.5
+LIPS_GPUS = 0.3
+GRACEFUL_S = 120.0
+
+NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
+"""Ray 2.60 shows every GPU of the node to replicas that asked for none."""
+
+
+def serve_config(gpus: int) -> dict[str, Any]:
+    """Return a complete configuration for `serve run` on a machine with `gpus` GPUs, >= 0.
+
+    The CPU shares of zero GPUs sum to at most two, so that a laptop can place all deployments.
+    """
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": "127.0.0.1", "port": 8000},
+        "logging_config": {"encoding": "JSON", "log_level": "INFO", "enable_access_log": False},
+        "applications": [
+            {
+                "name": "digital-human",
+                "route_prefix": "/",
+                "import_path": "app.serving.build:build_app",
+                "args": {},
+                "deployments": [
+                    _ingress(gpus),
+                    _deployment("FaceAnalyzer", max(1, gpus), _cpus(0.2 if gpus == 0 else 1.0)),
+                    _deployment("PortraitAnimator", max(1, gpus), _model(gpus, PORTRAIT_GPUS)),
+                    _deployment("LipSync", max(1, gpus), _model(gpus, LIPS_GPUS)),
+                ],
+            }
+        ],
+    }
+
+
+def _ingress(gpus: int) -> dict[str, Any]:
+    """Encoding is the ingress's work and takes CPUs: two replicas for each GPU."""
+    return {
+        "name": "Ingress",
+        "num_replicas": max(1, 2 * gpus),
+        "max_ongoing_requests": 32,
+        "max_queued_requests": 32,
+        "backpressure_config": {"status_code": 429, "retry_after_s": 2.0},
+        "graceful_shutdown_timeout_s": GRACEFUL_S,
+        "ray_actor_options": {"num_cpus": 0.4 if gpus == 0 else 1.0},
+    }
+
+
+def _deployment(name: str, replicas: int, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "num_replicas": replicas,
+        "max_ongoing_requests": 16,
+        "max_queued_requests": 64,
+        "ray_actor_options": options,
+    }
+
+
+def _cpus(num_cpus: float) -> dict[str, Any]:
+    return {"num_cpus": num_cpus, "runtime_env": NO_GPU}
+
+
+def _model(gpus: int, share: float) -> dict[str, Any]:
+    return _cpus(0.5) if gpus == 0 else {"num_cpus": 1.0, "num_gpus": share}

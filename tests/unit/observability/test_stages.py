@@ -1,0 +1,27 @@
+"""Stage times add up, are told, and read as a header."""
+
+import re
+
+import pytest
+
+from app.observability.stages import StageTimes
+
+
+def test_stages_add_up_in_order_of_work_and_each_is_told() -> None:
+    told: list[tuple[str, float]] = []
+    times = StageTimes(lambda stage, seconds: told.append((stage, seconds)))
+    with times.measure("paint"):
+        pass
+    for _ in range(2):
+        with times.measure("animate"):
+            pass
+    assert [stage for stage, _ in told] == ["paint", "animate", "animate"]
+    header = times.server_timing()
+    assert re.fullmatch(r"animate;dur=[\d.]+, paint;dur=[\d.]+, total;dur=[\d.]+", header)
+
+
+def test_a_stage_that_fails_counts_and_fails() -> None:
+    times = StageTimes()
+    with pytest.raises(ValueError, match="no"), times.measure("face"):
+        raise ValueError("no")
+    assert times.server_timing().startswith("face;dur=")
