@@ -1,6 +1,7 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
-`talk` times the demo job and is what runs when nothing is named; `batching` compares batchers.
+`talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
+`sessions` several sessions with one, `memory` long recordings and stalled readers with the idle.
 """
 
 import argparse
@@ -12,10 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.bench import batching, batching_report
+from app.bench import batching, batching_report, memory, sessions
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
 from app.bench.talk import MAX_CPU_S_PER_VIDEO_S, MAX_FIRST_FRAGMENT_S, Run, measure, write_json
+from app.client.server import HAPROXY
 from app.errors import AppError, NotReady
 from app.media.probe import VideoFacts
 
@@ -30,7 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         words.insert(0, "talk")
     args = _parser().parse_args(words)
     try:
-        return _batching(args) if args.command == "batching" else _talk(args)
+        match args.command:
+            case "batching":
+                return _batching(args)
+            case "sessions":
+                return _sessions(args)
+            case "memory":
+                return _memory(args)
+        return _talk(args)
     except AppError as error:
         print(f"app.bench: {error}", file=sys.stderr)
         return 1
@@ -60,6 +69,47 @@ def _batching(args: argparse.Namespace) -> int:
     far = [verdict for verdict in verdicts if verdict.batcher == PRODUCT and not verdict.close]
     console.print(f"The product's batcher is far from slot-first under {len(far)} loads.")
     return 1 if far else 0
+
+
+def _sessions(args: argparse.Namespace) -> int:
+    """Compare what a second of video costs when sessions share the server."""
+    loads = sessions.measure_sessions(args.config, args.rounds)
+    table = Table("sessions", "CPU per s of video", "more than one session's", "s of video per s")
+    for load in loads:
+        table.add_row(
+            str(load.sessions),
+            f"{load.cpu_s_per_video_s:.3f} s",
+            f"{load.overhead:+.1%}",
+            f"{load.real_time:.1f}",
+        )
+    Console().print(table)
+    worst = max(load.overhead for load in loads)
+    print(f"Asked: at most {sessions.MAX_OVERHEAD:.0%} more; worst {worst:+.1%}.")
+    return 0 if worst <= sessions.MAX_OVERHEAD else 1
+
+
+def _memory(args: argparse.Namespace) -> int:
+    """Compare long recordings and stalled readers with the idle server."""
+    environment = HAPROXY if args.mode == "haproxy" else {}
+    long = memory.measure_long(args.config, args.seconds, environment)
+    stall = memory.measure_stall(args.config, args.stall_seconds, environment)
+    more_mb = long.long_mb - long.short_mb
+    table = Table("what", "asked", "measured", title=f"Mode: {args.mode}")
+    table.add_row(
+        f"{args.seconds:g} s of audio over 10 s, peak of all processes",
+        f"<= {memory.MAX_LONG_MB} MB",
+        f"{more_mb:.0f} MB ({long.long_mb:.0f} over {long.short_mb:.0f})",
+    )
+    allowed_mb = stall.clip_mb + memory.MAX_STALL_MB
+    table.add_row(
+        f"stalled reader of a {stall.clip_mb:.1f} MB clip, growth",
+        f"<= {allowed_mb:.0f} MB",
+        f"{stall.growth_mb:.0f} MB",
+    )
+    table.add_row("left 30 s after it left", "about 0", f"{stall.left_mb:.0f} MB")
+    table.add_row("CPU from 5 to 10 s into the stall", "pauses", f"{stall.busy_share:.2f} cores")
+    Console().print(table)
+    return 0 if more_mb <= memory.MAX_LONG_MB and stall.growth_mb <= allowed_mb else 1
 
 
 def _talk(args: argparse.Namespace) -> int:
@@ -140,6 +190,14 @@ def _parser() -> argparse.ArgumentParser:
     batchers = commands.add_parser("batching", help="compare batchers over a sleeping engine")
     batchers.add_argument("--quick", action="store_true", help="one minute instead of six")
     batchers.add_argument("--out", type=Path, default=Path("out/bench_batching.json"))
+    several = commands.add_parser("sessions", help="1, 2, 4 and 8 sessions at once")
+    several.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    several.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
+    held = commands.add_parser("memory", help="a long recording, and a reader that stalls")
+    held.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
+    held.add_argument("--seconds", type=float, default=600.0, help="default: %(default)s")
+    held.add_argument("--stall-seconds", type=float, default=120.0, help="default: %(default)s")
+    held.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     return parser
 
 
