@@ -57,7 +57,8 @@ def _deployment(name: str, replicas: int, options: dict[str, Any]) -> dict[str, 
     return {
         "name": name,
         "num_replicas": replicas,
-        "max_ongoing_requests": 16,
+        # Ray warns below max_batch_size x max_concurrent_batches; the sessions' limit is tighter.
+        "max_ongoing_requests": 256,
         "max_queued_requests": 64,
         "ray_actor_options": options,
     }

@@ -152,7 +152,7 @@ def project(prepared: Prepared, motion: Motion) -> NDArray[np.float32]:
     unit = np.array([2 / stage.width, 2 / stage.height], np.float32)
     with torch.inference_mode():
         fields = prepared.tensors[1].expand(len(motion), *prepared.tensors[1].shape)
-        moved = warp.displacement(fields, torch.from_numpy(motion.pose))
+        moved = warp.displacement(fields, torch.tensor(motion.pose))  # Ray lends read-only arrays
         places = torch.from_numpy((still - corner) * unit - 1)
         shift = warp.look_up(moved, places, (stage.height, stage.width)).transpose(1, 2).numpy()
     return (still + shift / unit).astype(np.float32)
