@@ -7,6 +7,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+_ONE_PICTURE = (
+    "crf=5:log-level=none:pools=none:frame-threads=1:wpp=0:bframes=0:rc-lookahead=0:keyint=1"
+)
+
 
 def heic(rgb_HW3: NDArray[np.uint8], quarter_turns: int = 0, profile: bytes = b"") -> bytes:
     """Return a HEIC file of one picture, sides >= 64, to be shown turned counterclockwise."""
@@ -45,7 +49,8 @@ def _hevc(rgb_HW3: NDArray[np.uint8]) -> tuple[bytes, bytes]:
         stream = file.add_stream("libx265", rate=1)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"x265-params": "crf=5:log-level=none:pools=1", "preset": "ultrafast"}
+        # One picture, nothing looked ahead: with lookahead, flushing a lone frame fails at times.
+        stream.options = {"x265-params": _ONE_PICTURE, "preset": "ultrafast"}
         file.mux(stream.encode(av.VideoFrame.from_ndarray(rgb_HW3, format="rgb24")))
         file.mux(stream.encode(None))
     data = out.getvalue()
