@@ -179,6 +179,7 @@ class ModelCard:
         precision: of its arithmetic or weights.
         licence: SPDX identifier of code and weights.
         embedded: True if it ships with this product and needs no download.
+        device: where it runs: "cpu" or "cuda".
     """
 
     role: str
@@ -187,3 +188,4 @@ class ModelCard:
     precision: str
     licence: str
     embedded: bool
+    device: str = "cpu"

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from app.serving.build import build_app
+from app.serving.plan import serve_config
 from app.settings import AppArgs
 
 
@@ -39,6 +40,15 @@ def test_ray_understands_every_key(root: Path) -> None:
     asked = document(root)
     schema = ServeDeploySchema.model_validate(asked)
     assert lost(asked, schema.model_dump(exclude_unset=True)) == []
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_ray_understands_every_key_of_a_plan_for_gpus(gpus: int) -> None:
+    asked = serve_config(gpus)
+    schema = ServeDeploySchema.model_validate(asked)
+    assert lost(asked, schema.model_dump(exclude_unset=True)) == []
+    (application,) = asked["applications"]
+    AppArgs.model_validate(application["args"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
-`sessions` several sessions with one, `memory` long recordings and stalled readers with the idle.
+`sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
+`soak` mixes good, bad and abandoned requests and looks whether any process grows.
 """
 
 import argparse
@@ -10,12 +11,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
-from app.bench import batching, batching_report, memory, sessions
+from app.bench import batching, batching_report, memory, sessions, soak_report
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
+from app.bench.soak import Tally
+from app.bench.soak import soak as run_soak
 from app.bench.talk import MAX_CPU_S_PER_VIDEO_S, MAX_FIRST_FRAGMENT_S, Run, measure, write_json
 from app.client.server import HAPROXY
 from app.errors import AppError, NotReady
@@ -39,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _sessions(args)
             case "memory":
                 return _memory(args)
+            case "soak":
+                return _soak(args)
         return _talk(args)
     except AppError as error:
         print(f"app.bench: {error}", file=sys.stderr)
@@ -110,6 +122,38 @@ def _memory(args: argparse.Namespace) -> int:
     table.add_row("CPU from 5 to 10 s into the stall", "pauses", f"{stall.busy_share:.2f} cores")
     Console().print(table)
     return 0 if more_mb <= memory.MAX_LONG_MB and stall.growth_mb <= allowed_mb else 1
+
+
+def _soak(args: argparse.Namespace) -> int:
+    """Mix requests for minutes; every process must stay flat, and every answer be right."""
+    console = Console()
+    seconds = 60 * args.minutes
+    environment = HAPROXY if args.mode == "haproxy" else {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("Waiting for the server to come to rest", total=seconds)
+
+        def tell(at_s: float, tally: Tally) -> None:
+            made, wrong = tally.asked.total(), tally.wrong.total()
+            shown = f"Soak: {made} requests, {wrong} answered wrongly"
+            progress.update(task, completed=at_s, description=shown)
+
+        soak = run_soak(args.config, seconds, args.seed, environment, tell)
+    soak_report.write_json(soak, args.out)
+    console.print(*soak_report.tables(soak))
+    for complaint in soak.tally.complaints:
+        console.print(complaint, highlight=False, markup=False)
+    console.print(f"Warnings in the server's log: {len(soak.warnings)}.")
+    rest = "never" if soak.idle_after_s is None else f"{soak.idle_after_s:.0f} s"
+    console.print(f"At rest again after the last answer: {rest}.")
+    console.print(f"All of it: {args.out.resolve()}")
+    try:
+        soak_report.plot(soak, args.out.with_suffix(".png"))
+        console.print(f"Drawn: {args.out.with_suffix('.png').resolve()}")
+    except NotReady as error:
+        console.print(f"Not drawn. {error}")
+    print("Flat, and every answer right." if soak.met else "NOT flat, or not every answer right.")
+    return 0 if soak.met else 1
 
 
 def _talk(args: argparse.Namespace) -> int:
@@ -198,7 +242,21 @@ def _parser() -> argparse.ArgumentParser:
     held.add_argument("--seconds", type=float, default=600.0, help="default: %(default)s")
     held.add_argument("--stall-seconds", type=float, default=120.0, help="default: %(default)s")
     held.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
+    long = commands.add_parser("soak", help="good, bad and abandoned requests for minutes")
+    long.add_argument("--minutes", type=_minutes, default=15.0, help="default: %(default)s")
+    long.add_argument("--seed", type=int, default=0, help="of the mix; default: %(default)s")
+    long.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
+    long.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
+    long.add_argument("--out", type=Path, default=Path("out/soak.json"))
     return parser
+
+
+def _minutes(text: str) -> float:
+    """Return a length of a soak; a shorter one than a minute has too few samples to judge."""
+    minutes = float(text)
+    if not 1 <= minutes < float("inf"):
+        raise argparse.ArgumentTypeError("one minute or more")
+    return minutes
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ class Engine(Protocol):
     """A net, made ready to run on one device."""
 
     backend: str
+    device: torch.device
 
     def run(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Return the net's output for a batch, owned by the caller, on the CPU.
 
         Args:
-            inputs: CPU tensors whose first dimension is the batch B, the same for all.
+            inputs: tensors whose first dimension is the batch B, the same for all; each on the
+                CPU or, where it is kept between runs, on `device`.
         """
         ...

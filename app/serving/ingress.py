@@ -17,6 +17,7 @@ from app.observability.stages import StageTimes
 from app.serving.admission import Sessions
 from app.serving.calls import call
 from app.serving.export import export
+from app.serving.heap import Heap
 from app.serving.meters import Meters
 from app.serving.talk import Models, Stage
 from app.settings import AppArgs
@@ -49,6 +50,7 @@ class Ingress:
         self._meters = Meters()
         self._stage = Stage(args, self._handles, lambda frames: self._meters.count(FRAMES, frames))
         self._cards: list[ModelCard] = []
+        self._heap = Heap()
         self._sessions = Sessions(
             args.session.max_sessions, lambda running: self._meters.set(SESSIONS, running)
         )
@@ -61,8 +63,10 @@ class Ingress:
         times = StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
         with ExitStack() as stack:
             stack.enter_context(self._sessions.admitted(job.client, job.max_sessions))
+            stack.callback(self._heap.release)
             cards = self._cards or await self.models()
             take = await self._stage.prepare(job, times)
+            self._heap.release()
             video = _owning(stack.pop_all(), self._stage.video(take))
             first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
         self._meters.observe(FIRST_FRAGMENT, times.elapsed_s())

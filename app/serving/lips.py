@@ -1,13 +1,19 @@
 """The LipSync deployment: mouths that follow the speech."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 from ray import serve
 
+from app.errors import NotReady
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.gpus import warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import LipGroup, ModelCard
 from app.variants.config import LipsConfig
+from app.variants.device import choose_device
 from app.variants.lips import LipModel
 from app.variants.viseme import Viseme
 
@@ -19,13 +25,26 @@ class LipSync:
     """Repaints mouth crops after the speech; keeps no state of a session."""
 
     def __init__(self, config: LipsConfig) -> None:
-        self._model = _load(config)
+        self._config = config
+        self._model: LipModel | None = None
         meter = SlotMeter(Meters(), "lips")
-        self._slot = Slot(self._model.paint, MAX_CALLS, "lips", frames=len, observer=meter)
+        self._slot = Slot(self._paint, MAX_CALLS, "lips", frames=len, observer=meter)
+        with suppress(NotReady):  # told by `ready`; raised here, Ray would try again and give up
+            self._load()
 
     async def ready(self) -> ModelCard:
-        """Return what serves this role; the embedded variant needs no weights."""
-        return self._model.card
+        """Return what serves this role; the embedded variant needs no weights.
+
+        Raises:
+            NotReady: the device that the settings insist on is not there.
+        """
+        return self._load().card
+
+    def _load(self) -> LipModel:
+        if self._model is None:
+            self._model = _make(self._config)
+            warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
+        return self._model
 
     async def paint(self, group: LipGroup) -> NDArray[np.uint8] | Exception:
         """Return the repainted crops of a group."""
@@ -42,9 +61,14 @@ class LipSync:
         """Return the repainted crops of each group."""
         return await self._slot.run(tickets)
 
+    def _paint(self, groups: Sequence[LipGroup]) -> list[NDArray[np.uint8]]:
+        """Run the model; on the slot's thread."""
+        return self._load().paint(groups)
 
-def _load(config: LipsConfig) -> LipModel:
-    """Return the model of a variant."""
+
+def _make(config: LipsConfig) -> LipModel:
+    """Return the model of a variant, on its device."""
+    device = choose_device(config.device, "lips.device")
     match config.variant:
         case "viseme":
-            return Viseme()
+            return Viseme(device=device)

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ray import serve
 
+from app.errors import NotReady
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
+from app.serving.gpus import warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
+from app.variants.device import choose_device
 from app.variants.portrait import PortraitModel
 from app.variants.puppet import Prepared, Puppet
 
@@ -25,8 +29,11 @@ class PortraitAnimator:
     """Animates portraits; keeps no state of a session but a bounded cache of prepared sitters."""
 
     def __init__(self, config: PortraitConfig) -> None:
-        self._model = _load(config)
-        self._cache = BoundedCache[Prepared](config.cache_bytes, self._model.size_bytes)
+        self._config = config
+        self._model: PortraitModel[Prepared] | None = None
+        self._cache = BoundedCache[Prepared](
+            config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
+        )
         self._slot = Slot(
             self._animate,
             MAX_CALLS,
@@ -34,10 +41,22 @@ class PortraitAnimator:
             frames=lambda item: len(item[0].motion),
             observer=SlotMeter(Meters(), "portrait"),
         )
+        with suppress(NotReady):  # told by `ready`; raised here, Ray would try again and give up
+            self._load()
 
     async def ready(self) -> ModelCard:
-        """Return what serves this role; the embedded variant needs no weights."""
-        return self._model.card
+        """Return what serves this role; the embedded variant needs no weights.
+
+        Raises:
+            NotReady: the device that the settings insist on is not there.
+        """
+        return self._load().card
+
+    def _load(self) -> PortraitModel[Prepared]:
+        if self._model is None:
+            self._model = _make(self._config)
+            warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
+        return self._model
 
     async def animate(self, call: AnimateCall) -> FrameGroup | Exception:
         """Return the frames of a call."""
@@ -56,7 +75,7 @@ class PortraitAnimator:
 
     def _animate(self, items: Sequence[Item]) -> list[FrameGroup]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
-        return self._model.animate(
+        return self._load().animate(
             [(self._prepare(call.key, sitter), call.motion) for call, sitter in items]
         )
 
@@ -70,13 +89,14 @@ class PortraitAnimator:
         if prepared is None:
             if isinstance(sitter, BaseException):
                 raise sitter
-            prepared = self._model.prepare(sitter.portrait, sitter.mesh)
+            prepared = self._load().prepare(sitter.portrait, sitter.mesh)
             self._cache.put(key, prepared)
         return prepared
 
 
-def _load(config: PortraitConfig) -> PortraitModel[Prepared]:
-    """Return the model of a variant."""
+def _make(config: PortraitConfig) -> PortraitModel[Prepared]:
+    """Return the model of a variant, on its device."""
+    device = choose_device(config.device, "portrait.device")
     match config.variant:
         case "puppet":
-            return Puppet()
+            return Puppet(device=device)

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from app.strict import Settings
 
+Device = Literal["auto", "cpu", "cuda"]
+
 CROP_PX = {"viseme": 256}
 """Side of the square mouth crop that each lip-sync variant takes, px."""
 
@@ -16,6 +18,10 @@ class PortraitConfig(Settings):
     variant: Literal["puppet"] = "puppet"
     """Which model animates: `puppet` is embedded and needs no weights."""
 
+    device: Device = "auto"
+    """Where it runs: `auto` takes CUDA where the replica sees a GPU and the CPU elsewhere; `cuda`
+    insists."""
+
     cache_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
     """Bound of each replica's cache of prepared portraits; one in use may exceed it."""
 
@@ -25,3 +31,6 @@ class LipsConfig(Settings):
 
     variant: Literal["viseme"] = "viseme"
     """Which model repaints mouths: `viseme` is embedded and needs no weights."""
+
+    device: Device = "auto"
+    """Where it runs, as `portrait.device`."""

@@ -20,6 +20,9 @@ RUN_PX = 1 << 20
 """Four frames of 512 x 512: on a CPU, runs beyond it spend a third of their time on fresh pages of
 memory (10.4 against 16.4 ms a frame, one core of an EPYC)."""
 
+GPU_RUN_PX = 1 << 24
+"""64 frames of 512 x 512: on a GPU only memory is a bound, here of about a gigabyte."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -30,7 +33,8 @@ class Prepared:
         points: (478, 2) float32, the mesh in the photo, px.
         stage: the part of the photo that may move.
         tensors: what the net needs beside the motion: the stage (3, h, w) float32 in [0, 255],
-            head fields, eyelid pixels and their slots; see `PuppetNet.forward`.
+            head fields, eyelid pixels and their slots, on the engine's device; see
+            `PuppetNet.forward`.
         lid_shifts: (478, 2) float32, by how many px each mesh point moves when its eye shuts.
         lid_is_right: (478,) bool, whether the eye on the image's right moves the point.
     """
@@ -47,13 +51,18 @@ class Puppet:
     """Sways and nods a head in depth and shuts its eyes; the rest of the photo stands still.
 
     Args:
-        engine: runs a `PuppetNet`; by default eagerly on the CPU.
-        run_px: stage pixels that go through the engine at once, at least one frame's.
+        engine: runs a `PuppetNet`; by default eagerly.
+        run_px: stage pixels that go through the engine at once, at least one frame's; by default
+            what suits the engine's device.
+        device: of the default engine.
     """
 
-    def __init__(self, engine: Engine | None = None, run_px: int = RUN_PX) -> None:
-        self._run_px = run_px
-        self._engine = engine or EagerEngine(PuppetNet())
+    def __init__(
+        self, engine: Engine | None = None, run_px: int | None = None, device: str = "cpu"
+    ) -> None:
+        self._engine = engine or EagerEngine(PuppetNet(), device)
+        on_cpu = self._engine.device.type == "cpu"
+        self._run_px = run_px or (RUN_PX if on_cpu else GPU_RUN_PX)
         self.card = ModelCard(
             role="portrait",
             variant="puppet",
@@ -61,6 +70,7 @@ class Puppet:
             precision="fp32",
             licence="Apache-2.0",
             embedded=True,
+            device=self._engine.device.type,
         )
 
     def prepare(self, portrait: Portrait, mesh: FaceMesh) -> Prepared:
@@ -71,17 +81,18 @@ class Puppet:
         stage = find_stage(frame, height, width)
         still = portrait.pixels[stage.rows, stage.columns]
         lids = find_eyelids(points, stage, still)
+        device = self._engine.device
         tensors = (
-            torch.from_numpy(np.ascontiguousarray(still.transpose(2, 0, 1), np.float32)),
-            torch.from_numpy(head_fields(points, frame, stage, (height, width))),
-            torch.from_numpy(lids.pixels),
-            torch.from_numpy(lids.slots),
+            torch.from_numpy(np.ascontiguousarray(still.transpose(2, 0, 1), np.float32)).to(device),
+            torch.from_numpy(head_fields(points, frame, stage, (height, width))).to(device),
+            torch.from_numpy(lids.pixels).to(device),
+            torch.from_numpy(lids.slots).to(device),
         )
         flat = np.ascontiguousarray(points[:, :2])
         return Prepared(portrait.pixels, flat, stage, tensors, lids.shifts, lids.is_right)
 
     def size_bytes(self, prepared: Prepared) -> int:
-        """Return the memory that `prepared` holds."""
+        """Return the memory that `prepared` holds, the device's included."""
         arrays = (prepared.pixels, prepared.points, prepared.lid_shifts, prepared.lid_is_right)
         return sum(a.nbytes for a in arrays) + sum(t.nbytes for t in prepared.tensors)
 
@@ -150,9 +161,19 @@ def project(prepared: Prepared, motion: Motion) -> NDArray[np.float32]:
     still = prepared.points + closure[:, :, None] * prepared.lid_shifts
     corner = np.array([stage.x, stage.y], np.float32)
     unit = np.array([2 / stage.width, 2 / stage.height], np.float32)
+    shift = _shift(prepared, motion.pose, (still - corner) * unit - 1)
+    return (still + shift.cpu().numpy() / unit).astype(np.float32)
+
+
+def _shift(
+    prepared: Prepared, pose: NDArray[np.float32], places: NDArray[np.floating]
+) -> torch.Tensor:
+    """Return how far poses (T, 3) move places (T, N, 2), stage coordinates, on the device."""
+    fields = prepared.tensors[1]
+    size = (prepared.stage.height, prepared.stage.width)
     with torch.inference_mode():
-        fields = prepared.tensors[1].expand(len(motion), *prepared.tensors[1].shape)
-        moved = warp.displacement(fields, torch.tensor(motion.pose))  # Ray lends read-only arrays
-        places = torch.from_numpy((still - corner) * unit - 1)
-        shift = warp.look_up(moved, places, (stage.height, stage.width)).transpose(1, 2).numpy()
-    return (still + shift / unit).astype(np.float32)
+        # A copy of the pose, because Ray lends read-only arrays.
+        poses = torch.tensor(pose, device=fields.device)
+        moved = warp.displacement(fields.expand(len(pose), *fields.shape), poses)
+        there = torch.from_numpy(places).to(fields.device)
+        return warp.look_up(moved, there, size).transpose(1, 2)

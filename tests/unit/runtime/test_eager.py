@@ -60,3 +60,19 @@ def test_the_net_is_in_evaluation_mode() -> None:
     net = nn.Dropout(1.0).train()
     x = torch.ones(2, 3)
     assert torch.equal(EagerEngine(net).run(x), x)
+
+
+def test_net_and_inputs_are_moved_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: torch.zeros(tensor.shape))
+    seen: list[str] = []
+
+    class Watching(nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            seen.extend([input.device.type, self.weight.device.type])
+            return super().forward(input)
+
+    engine = EagerEngine(Watching(3, 3), device="meta", buckets=(4,))
+    for device in ("cpu", "meta"):
+        assert engine.run(torch.ones(2, 3, device=device)).shape == (2, 3)
+    assert engine.device.type == "meta"
+    assert seen == ["meta"] * 4

@@ -11,6 +11,7 @@ from app.runtime.eager import EagerEngine
 from app.values import FrameGroup, Motion
 from app.variants.puppet import Prepared, Puppet
 from tests.fake_face import fake_mesh, fake_portrait
+from tests.unit.models.one_device import OneDevice
 
 SIZE = 288
 OPEN = (0.0, 0.0)
@@ -21,6 +22,7 @@ class CountingEngine:
     """An eager engine that counts its runs."""
 
     backend = "counting"
+    device = torch.device("cpu")
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -220,3 +222,30 @@ def test_the_card_names_the_model_and_its_engine() -> None:
     card = Puppet(CountingEngine()).card
     assert (card.role, card.variant, card.backend) == ("portrait", "puppet", "counting")
     assert card.embedded
+    assert card.device == "cpu"
+
+
+class MetaEngine:
+    """Runs on torch's device without data; its frames are black."""
+
+    backend = "meta"
+    device = torch.device("meta")
+
+    def run(self, *inputs: torch.Tensor) -> torch.Tensor:
+        assert [tensor.device.type for tensor in inputs] == ["meta"] * 4 + ["cpu"] * 2
+        frames, _, height, width = inputs[0].shape
+        return torch.zeros(frames, height, width, 3, dtype=torch.uint8)
+
+
+def test_what_depends_on_the_portrait_alone_stays_on_the_engines_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: torch.zeros(tensor.shape))
+    puppet = Puppet(MetaEngine())
+    assert puppet.card.device == "meta"
+    items = [(_sitter(puppet), _motion(((3, 0, 0), OPEN))) for _ in range(2)]
+    assert all(tensor.device.type == "meta" for tensor in items[0][0].tensors)
+    assert puppet.size_bytes(items[0][0]) == Puppet().size_bytes(_sitter(Puppet()))
+    with OneDevice():
+        groups = puppet.animate(items)
+    assert [group.points.shape for group in groups] == [(1, 478, 2)] * 2
