@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"weights"},
     "client": {"errors"},
     "demo": {"errors", "client"},
-    "bench": BASE | {"client", "demo", "media", "serving.batching", "settings"},
+    "bench": BASE | {"api.keys", "client", "demo", "media", "serving.batching", "settings"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "client", "demo"},
 }

@@ -1,6 +1,7 @@
 """What a long recording and a stalled reader cost in memory, over all processes of a server."""
 
 import io
+import tempfile
 import threading
 import time
 import wave
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import yaml
 
+from app.api.keys import key_hash, make_key
 from app.client.server import LocalServer
 from app.client.talk import talk
 from app.demo.run import demo_portrait, demo_speech
@@ -23,11 +26,17 @@ MAX_STALL_MB = 64
 FREED_WITHIN_S = 30
 PAUSED_WITHIN_S = 5
 PAUSE_WATCH_S = 5
+MAX_PAUSED_BUSY = 0.15
+"""Cores: Ray's own processes vary by so much from one second to another; rendering takes 1.5."""
+MAX_LEFT_MB = 10
+"""What Ray's own processes grow by in the minute that a stall takes."""
+SHORT_S = 10.0
+WARM_UPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Long:
-    """Ten minutes of audio against ten seconds: peak growth over the idle server, in MB."""
+    """Ten minutes of audio against ten seconds: peaks over the same idle server, in MB."""
 
     short_mb: float
     long_mb: float
@@ -41,14 +50,20 @@ class Stall:
         clip_mb: size of the whole video.
         growth_mb: peak growth over the idle server while the reader stalls.
         left_mb: growth that is left `FREED_WITHIN_S` after the reader left.
-        busy_share: CPU of the replicas between `PAUSED_WITHIN_S` after the stall began and
-            `PAUSE_WATCH_S` later, as a share of one core.
+        idle_busy: CPU of all processes while nothing is asked of the server, in cores.
+        busy: the same from `PAUSED_WITHIN_S` after the stall began, over `PAUSE_WATCH_S`.
     """
 
     clip_mb: float
     growth_mb: float
     left_mb: float
-    busy_share: float
+    idle_busy: float
+    busy: float
+
+    @property
+    def paused(self) -> bool:
+        """Whether rendering had paused: next to no more work than at idle."""
+        return self.busy - self.idle_busy <= MAX_PAUSED_BUSY
 
 
 class Peak:
@@ -77,39 +92,43 @@ class Peak:
 
 def measure_long(config: Path, seconds: float, environment: Mapping[str, str]) -> Long:
     """Return the peaks for ten seconds and for `seconds` of audio, on one warm server."""
-    with LocalServer(config, environment=environment) as server:
+    with keyed(config) as (keyed_config, key), _server(keyed_config, environment) as server:
         photo, options = demo_portrait(), {"size": "256"}
-        talk(server.url, photo, demo_speech(), options)
+        for _ in range(WARM_UPS):  # until every batch size has run once
+            talk(server.url, photo, spoken(SHORT_S), options, key)
+        idle = server.memory_bytes()
         peaks = []
-        for length_s in (10.0, seconds):
-            idle = server.memory_bytes()
+        for length_s in (SHORT_S, seconds):
             peak = Peak(server)
             with peak.watch():
-                talk(server.url, photo, spoken(length_s), options)
+                talk(server.url, photo, spoken(length_s), options, key)
             peaks.append((peak.bytes - idle) / MB)
     return Long(*peaks)
 
 
 def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) -> Stall:
     """Return what a stalled reader of a video of `seconds` costs, and what it leaves behind."""
-    with LocalServer(config, environment=environment) as server:
+    with keyed(config) as (keyed_config, key), _server(keyed_config, environment) as server:
         photo, options = demo_portrait(), {"size": "512"}
-        talk(server.url, photo, demo_speech(), options)
-        clip = talk(server.url, photo, spoken(seconds), options)
+        for _ in range(WARM_UPS):
+            clip = talk(server.url, photo, spoken(seconds), options, key)
         time.sleep(5)
-        idle = server.memory_bytes()
+        idle, idle_cpu_s = server.memory_bytes(), server.cpu_s()
+        time.sleep(PAUSE_WATCH_S)
+        idle_busy = (server.cpu_s() - idle_cpu_s) / PAUSE_WATCH_S
         peak = Peak(server)
         files = {"portrait": photo, "audio": spoken(seconds)}
+        headers = {"authorization": f"Bearer {key}"}
         with (
             peak.watch(),
             httpx.Client(base_url=server.url, timeout=120, trust_env=False) as client,
-            client.stream("POST", "/v1/talk", files=files, data=options) as answer,
+            client.stream("POST", "/v1/talk", files=files, data=options, headers=headers) as answer,
         ):
             next(answer.iter_raw(4096))
             time.sleep(PAUSED_WITHIN_S)
             busy_from_s = server.cpu_s()
             time.sleep(PAUSE_WATCH_S)
-            busy_s = server.cpu_s() - busy_from_s
+            busy = (server.cpu_s() - busy_from_s) / PAUSE_WATCH_S
             time.sleep(max(0.0, clip.total_s - PAUSED_WITHIN_S - PAUSE_WATCH_S))
         time.sleep(FREED_WITHIN_S)
         left = server.memory_bytes() - idle
@@ -117,8 +136,28 @@ def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) 
         clip_mb=len(clip.video) / MB,
         growth_mb=(peak.bytes - idle) / MB,
         left_mb=left / MB,
-        busy_share=busy_s / PAUSE_WATCH_S,
+        idle_busy=idle_busy,
+        busy=busy,
     )
+
+
+@contextmanager
+def keyed(config: Path) -> Iterator[tuple[Path, str]]:
+    """Write a configuration with an API key, which HAProxy mode wants; yield it and the key."""
+    key = make_key()
+    entry = {"name": "bench", "sha256": key_hash(key)}
+    document = yaml.safe_load(config.read_text())
+    (application,) = document["applications"]
+    arguments = application["args"]
+    application["args"] = arguments | {"api": arguments.get("api", {}) | {"keys": [entry]}}
+    with tempfile.TemporaryDirectory(prefix="dh-bench-") as folder:
+        path = Path(folder) / config.name
+        path.write_text(yaml.safe_dump(document))
+        yield path, key
+
+
+def _server(config: Path, environment: Mapping[str, str]) -> LocalServer:
+    return LocalServer(config, environment=environment)
 
 
 def spoken(seconds: float) -> bytes:

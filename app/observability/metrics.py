@@ -58,14 +58,14 @@ SESSIONS = Metric(PREFIX + "sessions", "gauge", "Sessions under way.", ())
 BATCH_FRAMES = Metric(
     PREFIX + "batch_frames",
     "histogram",
-    "Frames that one run of an engine joined.",
+    "Frames of the calls that a model took up together.",
     ("model",),
-    (1, 4, 8, 16, 32),
+    (0.5, 1.5, 4.5, 7.5, 8.5, 15.5, 16.5, 23.5, 24.5, 31.5, 32.5),
 )
 BATCH_CALLS = Metric(
     PREFIX + "batch_calls",
     "histogram",
-    "Calls that one run of an engine joined.",
+    "Calls that a model took up together.",
     ("model",),
     _COUNTS,
 )

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.errors import NotReady
 from app.observability.metrics import METRICS, PREFIX
 
+OURS = "ray_" + PREFIX
 OWN_LABELS = {label for metric in METRICS for label in metric.labels} | {"le"}
 
 
@@ -22,11 +23,10 @@ class NodeExport:
 
     def collect(self) -> list[Family]:
         """Return the families of this product under their own names."""
-        ours = []
-        for family in text_string_to_metric_families(self._text):
-            if family.name.startswith("ray_" + PREFIX):
-                ours.append(_renamed(family))
-        return ours
+        # Ray exports thousands of lines; to parse them all takes a quarter of a second.
+        lines = [line for line in self._text.splitlines() if OURS in line]
+        families = text_string_to_metric_families("\n".join(lines))
+        return [_renamed(family) for family in families if family.name.startswith(OURS)]
 
 
 def _renamed(family: Family) -> Family:
@@ -57,6 +57,7 @@ async def export() -> bytes:
     try:
         async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
             answer = await client.get(f"http://{address}/metrics")
+            answer.raise_for_status()
     except httpx.HTTPError:
         raise NotReady("Ray's metrics export does not answer.", "Try again.") from None
     registry = CollectorRegistry()

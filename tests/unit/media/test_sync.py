@@ -26,7 +26,8 @@ RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 KINDS = [
     ("wav", "pcm_s16le", RATES, 0),
     ("flac", "flac", RATES, 0),
-    ("mp3", "libmp3lame", RATES, 0),
+    # LAME cannot state a negative padding: some lengths come out up to 46 samples longer.
+    ("mp3", "libmp3lame", RATES, 48),
     ("ipod", "aac", RATES, 0),
     ("matroska", "aac", RATES, 1024),
     ("ogg", "libopus", (8_000, 16_000, 24_000, 48_000), 0),
