@@ -2,6 +2,7 @@
 
 AppError                  code, detail and hint; the HTTP status is chosen in app/api/problems.py
 |-- BadRequest            bad_request        a part or option is missing, repeated or out of range
+|-- UploadTimeout         upload_timeout     the body came too slowly
 |-- TooLarge              too_large          bytes, pixels or parts over a limit
 |-- UnsupportedMedia      unsupported_media  bytes that no decoder here reads
 |-- AudioTooShort         audio_too_short    not even one frame of sound
@@ -47,6 +48,13 @@ class BadRequest(AppError):
 
     code = "bad_request"
     title = "Bad request"
+
+
+class UploadTimeout(AppError):
+    """The request's body took too long to arrive."""
+
+    code = "upload_timeout"
+    title = "Upload timeout"
 
 
 class TooLarge(AppError):
@@ -138,7 +146,7 @@ class NotReady(AppError):
 
 
 class DeadlineExceeded(AppError):
-    """A model did not answer within the deadline."""
+    """A model did not answer in time, or the media took too long to prepare."""
 
     code = "deadline"
     title = "Deadline exceeded"

@@ -52,6 +52,19 @@ class FaceMesh:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FaceQuery:
+    """Where faces are looked for.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB.
+        only_tiles: look only piece by piece, because a smaller copy showed no face already.
+    """
+
+    pixels: NDArray[np.uint8]
+    only_tiles: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sound:
     """What the video's sound track plays, still in its file; `app.media.sound` reads it.
 
@@ -153,8 +166,6 @@ class TalkJob:
         motion: "idle" sways and blinks; "none" holds the photo still.
         face_index: which face, 0 the largest; None takes the largest.
         seed: of the idle motion.
-        client: who asked, the name of an API key.
-        max_sessions: that the client may have at once; None has no limit of its own.
     """
 
     portrait: bytes
@@ -164,8 +175,6 @@ class TalkJob:
     motion: Literal["idle", "none"]
     face_index: int | None
     seed: int
-    client: str = "local"
-    max_sessions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

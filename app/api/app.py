@@ -3,10 +3,12 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from app.api import problems
+from app.api.admission import Sessions
 from app.api.config import ApiConfig
 from app.api.keys import Keys
 from app.api.middleware import BodyLimit, Gate, Requests
@@ -15,23 +17,34 @@ from app.api.service import Service
 from app.errors import AppError
 
 
-def create_app(service: Service, config: ApiConfig) -> ASGIApp:
-    """Return the ASGI application over a service."""
+def create_app(
+    service: Service, config: ApiConfig, sessions: Sessions, peers_hidden: bool = False
+) -> ASGIApp:
+    """Return the ASGI application over a service.
+
+    Args:
+        service: does the work.
+        config: limits of requests, and the keys.
+        sessions: places for uploads and the work on them.
+        peers_hidden: whether a proxy stands before this server that hides who asks.
+    """
     routes = Routes(service)
+    table = [
+        Route("/v1/talk", routes.talk, methods=["POST"]),
+        Route("/v1/models", routes.models),
+        Route("/healthz", routes.healthz),
+        Route("/readyz", routes.readyz),
+        Route("/metrics", routes.metrics),
+    ]
     app = Starlette(
-        routes=[
-            Route("/v1/talk", routes.talk, methods=["POST"]),
-            Route("/v1/models", routes.models),
-            Route("/healthz", routes.healthz),
-            Route("/readyz", routes.readyz),
-            Route("/metrics", routes.metrics),
-        ],
+        routes=table,
         exception_handlers={
             AppError: problems.on_app_error,
             HTTPException: problems.on_http_error,
+            ClientDisconnect: problems.on_client_left,
             Exception: problems.on_bug,
         },
     )
-    guarded = Gate(BodyLimit(app, config.max_upload_bytes), Keys(config.keys))
+    guarded = Gate(BodyLimit(app, config), Keys(config.keys, peers_hidden), sessions)
     answering = ExceptionMiddleware(guarded, {AppError: problems.on_app_error})
-    return Requests(answering, service.observe)
+    return Requests(answering, service.observe, frozenset(route.path for route in table))

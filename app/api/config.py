@@ -12,6 +12,12 @@ class ApiConfig(Settings):
     max_upload_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)
     """Bytes of a whole request body, counted while they arrive."""
 
+    upload_idle_s: float = Field(default=10.0, gt=0)
+    """Longest wait for the next part of a request body, in seconds."""
+
+    upload_s: float = Field(default=120.0, gt=0)
+    """Longest time that a whole request body may take to arrive, in seconds."""
+
     keys: tuple[KeyConfig, ...] = Field(default=(), strict=False)
     """API keys by their hashes, from `python -m app.api key NAME`; without any, only requests
-    from this machine are answered."""
+    from this machine are answered, and in Serve's HAProxy mode none."""

@@ -1,13 +1,17 @@
-"""ASGI middleware: observation, keys, the limit of bytes, and headers that must not pass."""
+"""ASGI middleware: observation, keys and places, bounds of bodies, headers that must not pass."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.keys import Keys
-from app.errors import BadRequest, TooLarge
+from app.api.admission import Sessions
+from app.api.config import ApiConfig
+from app.api.keys import Client, Keys
+from app.errors import BadRequest, TooLarge, UploadTimeout
 
 Observe = Callable[[str, str, float], None]
 
@@ -21,11 +25,17 @@ class Requests:
     """Keeps every request's id, and observes how the request ended.
 
     The id is `x-request-id`: Serve's proxy takes it from the client, or makes one, and echoes it.
+
+    Args:
+        app: runs the requests.
+        observe: told route, outcome and seconds of each.
+        routes: the paths that are told as they are; others are "unknown".
     """
 
-    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe, routes: frozenset[str]) -> None:
         self._app = app
         self._observe = observe
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -34,34 +44,40 @@ class Requests:
             return
         state = scope.setdefault("state", {})
         state["request_id"] = Headers(scope=scope).get("x-request-id", "")[:MAX_ID_LENGTH]
-        state["outcome"] = "abandoned"
+        state["outcome"] = ""  # whoever knows better than what is seen here sets it
         started_s = time.perf_counter()
 
         async def watched(message: Message) -> None:
             await send(message)
             is_last = message["type"] == "http.response.body" and not message.get("more_body")
-            if is_last and state["outcome"] == "abandoned":
-                state["outcome"] = "ok"
+            if is_last:
+                state["outcome"] = state["outcome"] or "ok"
 
         try:
             await self._app(scope, receive, watched)
         except Exception:
-            if state["outcome"] == "abandoned":
-                state["outcome"] = "failed"  # after the first byte, too late for a problem
+            # After the first byte it is too late for a problem.
+            state["outcome"] = state["outcome"] or "failed"
             raise
         finally:
-            route = scope["path"] if "endpoint" in scope else "unknown"
-            self._observe(route, state["outcome"], time.perf_counter() - started_s)
+            route = scope["path"] if scope["path"] in self._routes else "unknown"
+            outcome = state["outcome"] or "abandoned"
+            self._observe(route, outcome, time.perf_counter() - started_s)
 
 
 class Gate:
-    """Lets requests in whose key is known, and notes who sent them; probes need no key."""
+    """Lets requests in whose key is known; probes need none.
+
+    A request that brings work holds a place from before its body is read until its answer has
+    ended, so that neither uploads nor sessions can take all that the replica runs at once.
+    """
 
     OPEN = frozenset(("/healthz", "/readyz"))
 
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions) -> None:
         self._app = app
         self._keys = keys
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request.
@@ -69,13 +85,21 @@ class Gate:
         Raises:
             Unauthorized: no key, or a wrong one.
             BadRequest: the request bears a header with which clients would steer the proxy.
+            OverCapacity: all places are taken, or all of this client.
         """
-        if scope["type"] in ("http", "websocket") and scope["path"] not in self.OPEN:
-            scope.setdefault("state", {})["client"] = self._keys.client(scope)
-            headers = Headers(scope=scope)
-            if steering := [name for name in STEERING_HEADERS if name in headers]:
-                raise BadRequest(f"Clients may not send the header {steering[0]}.", "Leave it out.")
-        await self._app(scope, receive, send)
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self.OPEN:
+            await self._app(scope, receive, send)
+            return
+        client = self._keys.client(scope)
+        headers = Headers(scope=scope)
+        if steering := [name for name in STEERING_HEADERS if name in headers]:
+            raise BadRequest(f"Clients may not send the header {steering[0]}.", "Leave it out.")
+        with self._place(scope, client):
+            await self._app(scope, receive, send)
+
+    def _place(self, scope: Scope, client: Client) -> AbstractContextManager[None]:
+        brings_work = scope["type"] == "http" and scope["method"] == "POST"
+        return self._sessions.admitted(client) if brings_work else nullcontext()
 
 
 class StripSteering:
@@ -97,34 +121,71 @@ class StripSteering:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit: by their declared length, and by counting as they arrive."""
+    """Refuses bodies over a limit: of bytes, declared or counted as they arrive, and of time."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limits: ApiConfig) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = Headers(scope=scope).get("content-length", "0")
-        seen = 0
+        if scope["type"] == "http":
+            declared = Headers(scope=scope).get("content-length", "")
+            receive = _Body(receive, declared, self._limits).receive
+        await self._app(scope, receive, send)
 
-        async def counted() -> Message:
-            nonlocal seen
-            # Checked in here, so that the error rises within the application that answers it.
-            self._check(int(declared) if declared.isdecimal() else 0)
-            message = await receive()
-            seen += len(message.get("body", b""))
-            self._check(seen)
-            return message
 
-        await self._app(scope, counted, send)
+class _Body:
+    """One request's body, while it arrives.
+
+    Args:
+        receive: of the server.
+        declared: the header `content-length`; may be empty or nonsense.
+        limits: in bytes and seconds.
+    """
+
+    def __init__(self, receive: Receive, declared: str, limits: ApiConfig) -> None:
+        self._receive = receive
+        self._limits = limits
+        # Of a longer number the head is over any limit too; Python refuses to read thousands.
+        self._declared = int(declared[:18]) if declared.isdecimal() else 0
+        self._until_s = time.monotonic() + limits.upload_s
+        self._seen = 0
+        self._is_whole = False
+
+    async def receive(self) -> Message:
+        """Return the server's next message.
+
+        What it raises rises within the application that answers it.
+
+        Raises:
+            TooLarge: more bytes than allowed are declared or came.
+            UploadTimeout: the body comes too slowly.
+        """
+        if self._is_whole:  # what comes now is that the client left, some time or never
+            return await self._receive()
+        self._check(self._declared)
+        message = await self._next_part()
+        self._seen += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body")
+        self._check(self._seen)
+        return message
+
+    async def _next_part(self) -> Message:
+        left_s = self._until_s - time.monotonic()
+        try:
+            async with asyncio.timeout(min(self._limits.upload_idle_s, left_s)):
+                return await self._receive()
+        except TimeoutError:
+            raise UploadTimeout(
+                f"The upload took longer than {self._limits.upload_s:g} s, or stood still for "
+                f"{self._limits.upload_idle_s:g} s.",
+                "Send a smaller photo or a compressed recording, or use a faster connection.",
+            ) from None
 
     def _check(self, size: int) -> None:
-        if size > self._max_bytes:
+        if size > self._limits.max_upload_bytes:
             raise TooLarge(
-                f"The request is larger than {self._max_bytes} bytes.",
+                f"The request is larger than {self._limits.max_upload_bytes} bytes.",
                 "Send a smaller photo or a compressed recording.",
             )

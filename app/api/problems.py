@@ -4,7 +4,7 @@ import logging
 import math
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from app import errors
@@ -12,6 +12,7 @@ from app import errors
 STATUS: dict[type[errors.AppError], int] = {
     errors.BadRequest: 400,
     errors.Unauthorized: 401,
+    errors.UploadTimeout: 408,
     errors.TooLarge: 413,
     errors.AudioTooLong: 413,
     errors.UnsupportedMedia: 415,
@@ -25,6 +26,9 @@ STATUS: dict[type[errors.AppError], int] = {
     errors.WeightsError: 503,
     errors.DeadlineExceeded: 504,
 }
+
+CLIENT_LEFT = 499
+"""Nobody reads this status; Serve counts clients that left by the same."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +60,8 @@ def on_app_error(request: Request, error: Exception) -> Response:
         response.headers["www-authenticate"] = "Bearer"
     if isinstance(error, errors.OverCapacity):
         response.headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, errors.UploadTimeout):
+        response.headers["connection"] = "close"  # or the rest is waited for
     request.state.outcome = error.code
     return response
 
@@ -71,6 +77,13 @@ def on_http_error(request: Request, error: Exception) -> Response:
     response.headers.update(error.headers or {})
     request.state.outcome = code
     return response
+
+
+def on_client_left(request: Request, error: Exception) -> Response:
+    """Answer a client that left before its request was read."""
+    assert isinstance(error, ClientDisconnect)
+    request.state.outcome = "abandoned"
+    return Response(status_code=CLIENT_LEFT)
 
 
 def on_bug(request: Request, error: Exception) -> Response:

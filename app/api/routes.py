@@ -1,15 +1,16 @@
 """The routes: requests in, answers of the service out."""
 
+import codecs
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict
 
 from pydantic import ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.keys import client_of
 from app.api.schemas import HINTS, TalkOptions
 from app.api.service import Clip, Service
 from app.errors import BadRequest
@@ -24,12 +25,7 @@ class Routes:
 
     async def talk(self, request: Request) -> Response:
         """`POST /v1/talk`: a portrait and speech in, a talking head out."""
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise BadRequest(
-                "The request is not multipart/form-data.",
-                "Send the parts `portrait` and `audio`, as `curl -F` does.",
-            )
-        client = client_of(request)
+        _check_content_type(request.headers.get("content-type", ""))
         async with request.form(max_files=2, max_fields=16) as form:
             options = _options(form, ("portrait", "audio"))
             job = TalkJob(
@@ -40,8 +36,6 @@ class Routes:
                 motion=options.motion,
                 face_index=options.face_index,
                 seed=options.seed,
-                client=client.name,
-                max_sessions=client.max_sessions,
             )
         return ClipResponse(await self._service.talk(job))
 
@@ -104,6 +98,27 @@ def models_header(cards: Iterable[ModelCard]) -> str:
     return ", ".join(f"{card.role}={card.variant}" for card in cards)
 
 
+def _check_content_type(value: str) -> None:
+    """Refuse what is no form, or not in the one charset in which every text can be answered.
+
+    Raises:
+        BadRequest: it is.
+    """
+    kind, parameters = parse_options_header(value)
+    if kind.strip() != b"multipart/form-data":
+        raise BadRequest(
+            "The request is not multipart/form-data.",
+            "Send the parts `portrait` and `audio`, as `curl -F` does.",
+        )
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        is_utf8 = codecs.lookup(charset).name == "utf-8"
+    except (LookupError, ValueError):
+        is_utf8 = False
+    if not is_utf8:
+        raise BadRequest("The form has a charset other than utf-8.", "Leave the charset out.")
+
+
 def _options(form: FormData, parts: tuple[str, ...]) -> TalkOptions:
     """Return the validated text fields.
 
@@ -111,14 +126,13 @@ def _options(form: FormData, parts: tuple[str, ...]) -> TalkOptions:
         BadRequest: a field is unknown, repeated, a file, or out of range.
     """
     names = [name for name, _ in form.multi_items()]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    known = (*parts, *TalkOptions.model_fields)
+    if not set(names) <= set(known):  # their names are the client's content: not repeated here
+        raise BadRequest("There is an unknown field.", f"Fields are: {', '.join(known)}.")
+    repeated = [name for name in known if names.count(name) > 1]
     if repeated:
         raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
     fields = {name: value for name, value in form.items() if name not in parts}
-    unknown = sorted(set(fields) - set(TalkOptions.model_fields))
-    if unknown:
-        known = ", ".join((*parts, *TalkOptions.model_fields))
-        raise BadRequest(f"Unknown field: {', '.join(unknown)}.", f"Fields are: {known}.")
     try:
         return TalkOptions.model_validate(fields)
     except ValidationError as error:

@@ -1,7 +1,6 @@
 """What a long recording and a stalled reader cost in memory, over all processes of a server."""
 
 import io
-import tempfile
 import threading
 import time
 import wave
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import yaml
 
-from app.api.keys import key_hash, make_key
+from app.bench.keyed import keyed
 from app.client.server import LocalServer
 from app.client.talk import talk
 from app.demo.run import demo_portrait, demo_speech
@@ -92,7 +90,10 @@ class Peak:
 
 def measure_long(config: Path, seconds: float, environment: Mapping[str, str]) -> Long:
     """Return the peaks for ten seconds and for `seconds` of audio, on one warm server."""
-    with keyed(config) as (keyed_config, key), _server(keyed_config, environment) as server:
+    with (
+        keyed(config) as (with_key, key),
+        LocalServer(with_key, environment=environment) as server,
+    ):
         photo, options = demo_portrait(), {"size": "256"}
         for _ in range(WARM_UPS):  # until every batch size has run once
             talk(server.url, photo, spoken(SHORT_S), options, key)
@@ -108,7 +109,10 @@ def measure_long(config: Path, seconds: float, environment: Mapping[str, str]) -
 
 def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) -> Stall:
     """Return what a stalled reader of a video of `seconds` costs, and what it leaves behind."""
-    with keyed(config) as (keyed_config, key), _server(keyed_config, environment) as server:
+    with (
+        keyed(config) as (with_key, key),
+        LocalServer(with_key, environment=environment) as server,
+    ):
         photo, options = demo_portrait(), {"size": "512"}
         for _ in range(WARM_UPS):
             clip = talk(server.url, photo, spoken(seconds), options, key)
@@ -124,12 +128,15 @@ def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) 
             httpx.Client(base_url=server.url, timeout=120, trust_env=False) as client,
             client.stream("POST", "/v1/talk", files=files, data=options, headers=headers) as answer,
         ):
-            next(answer.iter_raw(4096))
+            answer.raise_for_status()
+            reader = answer.iter_raw(4096)  # kept: when it goes, httpx hangs up
+            next(reader)
             time.sleep(PAUSED_WITHIN_S)
             busy_from_s = server.cpu_s()
             time.sleep(PAUSE_WATCH_S)
             busy = (server.cpu_s() - busy_from_s) / PAUSE_WATCH_S
             time.sleep(max(0.0, clip.total_s - PAUSED_WITHIN_S - PAUSE_WATCH_S))
+            del reader
         time.sleep(FREED_WITHIN_S)
         left = server.memory_bytes() - idle
     return Stall(
@@ -139,25 +146,6 @@ def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) 
         idle_busy=idle_busy,
         busy=busy,
     )
-
-
-@contextmanager
-def keyed(config: Path) -> Iterator[tuple[Path, str]]:
-    """Write a configuration with an API key, which HAProxy mode wants; yield it and the key."""
-    key = make_key()
-    entry = {"name": "bench", "sha256": key_hash(key)}
-    document = yaml.safe_load(config.read_text())
-    (application,) = document["applications"]
-    arguments = application["args"]
-    application["args"] = arguments | {"api": arguments.get("api", {}) | {"keys": [entry]}}
-    with tempfile.TemporaryDirectory(prefix="dh-bench-") as folder:
-        path = Path(folder) / config.name
-        path.write_text(yaml.safe_dump(document))
-        yield path, key
-
-
-def _server(config: Path, environment: Mapping[str, str]) -> LocalServer:
-    return LocalServer(config, environment=environment)
 
 
 def spoken(seconds: float) -> bytes:

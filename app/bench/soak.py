@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+from app.bench.keyed import keyed
 from app.bench.soak_requests import CODES, Client, Kind, Order, orders
 from app.bench.soak_samples import SAMPLE_EVERY_S, Growth, Sample, Sampler, is_idle, judge
 from app.client.server import LocalServer
@@ -121,8 +122,11 @@ def soak(
     Raises:
         NotReady: the server does not start, or is no good before the soak.
     """
-    with LocalServer(config, environment=environment) as server:
-        client, sampler = Client(server.url), Sampler(server)
+    with (
+        keyed(config) as (with_key, key),
+        LocalServer(with_key, environment=environment) as server,
+    ):
+        client, sampler = Client(server.url, key), Sampler(server)
         complaint = client.make(WARM_UP)
         ready, idle = _until_idle(sampler, time.monotonic())
         if complaint or not idle:

@@ -115,10 +115,11 @@ class Client:
 
     Args:
         url: of the server.
+        key: API key.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key = url, key
         photo = cv2.imdecode(np.frombuffer(demo_portrait(), np.uint8), cv2.IMREAD_COLOR)
         assert photo is not None
         views = (photo, photo[:, ::-1], photo[:, 60:420])
@@ -157,7 +158,7 @@ class Client:
 
     def _good(self, order: Order) -> str:
         portrait, audio = self._media(order)
-        video = probe_video(talk(self._url, portrait, audio, order.options).video)
+        video = probe_video(talk(self._url, portrait, audio, order.options, self._key).video)
         asked = frame_count(order.seconds, order.fps)
         if video.frames == asked and not video.picture.errors:
             return ""
@@ -166,7 +167,7 @@ class Client:
     def _refused(self, order: Order) -> str:
         portrait, audio, more = self._bad[order.kind]
         try:
-            talk(self._url, portrait, audio, order.options | more)
+            talk(self._url, portrait, audio, order.options | more, self._key)
         except Refused as error:
             code = error.problem["code"]
             return "" if code == CODES[order.kind] else f"told {code}"
@@ -179,9 +180,11 @@ class Client:
             if answer.status_code != 200:
                 answer.read()
                 return f"told {problem_of(answer)['code']}"
-            next(answer.iter_raw(1024))
+            chunks = answer.iter_raw(1024)  # kept: when it goes, httpx hangs up
+            next(chunks)
             time.sleep(order.leave_s)
             answer.close()
+            del chunks
         return ""
 
     def _leave_waiting(self, order: Order) -> str:
@@ -217,10 +220,14 @@ class Client:
     def _request(self, order: Order) -> httpx.Request:
         portrait, audio = self._media(order)
         files = {"portrait": ("portrait", portrait), "audio": ("audio", audio)}
-        return httpx.Request("POST", f"{self._url}/v1/talk", files=files, data=order.options)
+        headers = {"authorization": f"Bearer {self._key}"}
+        url = f"{self._url}/v1/talk"
+        return httpx.Request("POST", url, files=files, data=order.options, headers=headers)
 
     def _http(self, read_s: float) -> httpx.Client:
-        return httpx.Client(timeout=httpx.Timeout(120, read=read_s), trust_env=False)
+        headers = {"authorization": f"Bearer {self._key}"}
+        timeout = httpx.Timeout(120, read=read_s)
+        return httpx.Client(timeout=timeout, headers=headers, trust_env=False)
 
 
 class _LeftError(Exception):

@@ -86,7 +86,7 @@ class LocalServer:
         config = folder / "serve_config.yaml"
         config.write_text(yaml.safe_dump(document))
         here = {"RAY_TMPDIR": str(folder), "TMPDIR": str(folder)}
-        self.environment = ray_environment(self._token) | here | self._extra
+        self.environment = ray_environment(self._token) | here | haproxy_ports() | self._extra
         serve = Path(sys.executable).with_name("serve")
         with (folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
@@ -195,6 +195,12 @@ def ray_environment(token: str) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.serving.edge:middlewares",
     }
+
+
+def haproxy_ports() -> dict[str, str]:
+    """Return the variables that give HAProxy's statistics free ports; its own are fixed ones."""
+    names = ("RAY_SERVE_HAPROXY_STATS_PORT", "RAY_SERVE_HAPROXY_METRICS_PORT")
+    return {name: str(free_port()) for name in names}
 
 
 def free_port() -> int:

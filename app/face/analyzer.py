@@ -121,13 +121,26 @@ class FaceAnalyzer:
         Raises:
             ValueError: another shape or dtype.
         """
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
-            raise ValueError(f"want (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
+        _check(pixels)
         small, x_factor, y_factor = _shrunk(pixels, self._config.max_side_px)
         meshes = self._look(small, self._whole, TURNS) or self._look(small, self._tiled)
         if meshes:
             return [mesh.scaled(1 / x_factor, 1 / y_factor) for mesh in meshes]
         return [] if small is pixels else self._look(pixels, self._tiled)
+
+    def search_tiles(self, pixels: NDArray[np.uint8]) -> list[FaceMesh]:
+        """Return the upright faces that tiles of the image show, largest first.
+
+        What is left to do for an image of which a copy of `max_side_px` was searched in vain.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB, H and W > 0.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        _check(pixels)
+        return self._look(pixels, self._tiled)
 
     def glance(self, pixels: NDArray[np.uint8]) -> list[FaceMesh]:
         """Return the upright faces that the whole image shows, largest first; for video.
@@ -230,6 +243,11 @@ class FaceAnalyzer:
             blendshapes(self._blendshapes, fit.points),
             1 / (1 + math.exp(-min(fit.logit, 80))),
         )
+
+
+def _check(pixels: NDArray[np.uint8]) -> None:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+        raise ValueError(f"want (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
 
 
 def _shrunk(pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float, float]:

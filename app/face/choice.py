@@ -28,6 +28,11 @@ def face_px(points: NDArray[np.float32]) -> float:
     return float((oval.max(axis=0) - oval.min(axis=0)).max())
 
 
+def is_profile(mesh: FaceMesh, config: FaceConfig) -> bool:
+    """Return whether a mesh is one that the net doubts; the analyzer keeps such as profiles."""
+    return mesh.score < 1 / (1 + math.exp(-config.mesh_logit))
+
+
 def check_size(mesh: FaceMesh, config: FaceConfig) -> None:
     """Check that a face has pixels enough in the video.
 
@@ -78,8 +83,7 @@ def choose(
             f"The face is {size_px:.0f} px high; at least {limits.min_face_px} are needed.",
             "Use the original if this is a reduced copy, or a photo taken from nearer.",
         )
-    is_profile = chosen.score < 1 / (1 + math.exp(-limits.mesh_logit))
-    if is_profile or abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
+    if is_profile(chosen, limits) or abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
         raise FaceTurnedAway(
             "The face is turned too far from the camera.",
             "Use a photo in which the person looks towards the camera: both eyes must be seen.",

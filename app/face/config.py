@@ -12,8 +12,8 @@ class FaceConfig(Settings):
     """Larger photos are searched in a copy with this longer side; its tiles show faces down to
     40 px of the copy, and most down to 32."""
     second_look_px: int = Field(default=4096, ge=256, le=16384)
-    """If that copy shows no face, the photo is searched in tiles, shrunk to this longer side if
-    that is larger; faces are found down to 40 px, and most down to 32."""
+    """If that copy shows no face, or only profiles, the photo is searched in tiles, shrunk to this
+    longer side if that is larger; faces are found down to 40 px, and most down to 32."""
     short_range_score: float = Field(default=0.5, ge=0, le=1)
     """Least score of the detector for faces near the camera."""
     full_range_score: float = Field(default=0.6, ge=0, le=1)

@@ -3,6 +3,7 @@
 N audio samples, S mel steps.
 """
 
+from collections.abc import Callable
 from itertools import chain
 
 import numpy as np
@@ -18,7 +19,9 @@ from app.media.sound import sound_of
 from app.values import SPEECH_HZ, Speech
 
 
-def decode_speech(data: bytes, config: MediaConfig) -> Speech:
+def decode_speech(
+    data: bytes, config: MediaConfig, is_left: Callable[[], bool] = lambda: False
+) -> Speech:
     """Return the file's first sound track as the models need it.
 
     What the models hear is the mean of the channels at 16 kHz. Nothing moves in time. Samples
@@ -27,18 +30,21 @@ def decode_speech(data: bytes, config: MediaConfig) -> Speech:
     Args:
         data: a whole file of sound, or of video with sound, see `app.media.recording`.
         config: limits of seconds and the level of silence.
+        is_left: asked again and again whether nobody waits for the speech any more.
 
     Raises:
+        Abandoned: `is_left` said so.
         BadRequest: no bytes.
-        UnsupportedMedia: another format, no sound track, samples that are not numbers, or a file
-            that is damaged or ends early.
-        AudioTooLong: over `config.max_audio_s`; the rest is not decoded.
+        UnsupportedMedia: another format, no sound track, samples that are not numbers, too
+            many channels, or a file that is damaged or ends early.
+        AudioTooLong: over `config.max_audio_s`, or over the samples that stereo of 192 kHz has
+            in that time; the rest is not decoded.
         AudioTooShort: under `config.min_audio_s`.
         AudioSilent: no sample reaches `config.silence_dbfs`.
     """
     if not data:
         raise BadRequest("The audio is empty.", "Attach a recording as the part named audio.")
-    blocks = read_blocks(data, config.max_audio_s)
+    blocks = read_blocks(data, config.max_audio_s, is_left)
     first = next(blocks, None)
     if first is None:
         raise _too_short(config)

@@ -4,12 +4,13 @@ C audio channels, N samples of a block.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.audio.plane import AudioPlane
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 192_000
+MAX_CHANNELS = 8
+"""Those of 7.1: more is no recording of somebody who speaks."""
+
+_WORK_CHANNELS = 2
+"""So many channels at `MAX_RATE_HZ` may be as long as any recording; eight of 48 kHz likewise."""
+
 _BLOCK_S = 1
 # Some writers count a header twice or forget a pad byte; so little is not worth a refusal.
 _SLACK_BYTES = 64
@@ -43,6 +50,15 @@ _DECODERS = (
     *("pcm_s32le", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_s64le", "pcm_s64be"),
 )
 
+_DTYPES: dict[str, np.dtype[np.generic]] = {
+    "u8": np.dtype(np.uint8),
+    "s16": np.dtype(np.int16),
+    "s32": np.dtype(np.int32),
+    "flt": np.dtype(np.float32),
+    "dbl": np.dtype(np.float64),
+}
+"""By FFmpeg's names of sample formats, without the p of planar ones."""
+
 _OPTIONS = {
     "format_whitelist": ",".join(_DEMUXERS),
     # Keeps FFmpeg from decoding a film's pictures or an album's cover while it looks around.
@@ -50,6 +66,10 @@ _OPTIONS = {
     # No protocol has this name: whatever a file refers to, nothing gets opened.
     "protocol_whitelist": "none",
 }
+
+
+class Abandoned(Exception):
+    """Nobody waits for this recording any more; never seen by a caller of the product."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +80,9 @@ class Block:
     rate_hz: int
 
 
-def read_blocks(data: bytes, max_s: float) -> Iterator[Block]:
+def read_blocks(
+    data: bytes, max_s: float, is_left: Callable[[], bool] = lambda: False
+) -> Iterator[Block]:
     """Yield the file's first sound track, all blocks at one rate and channel count.
 
     An encoder's delay is skipped where the file states it. Samples follow each other as they are
@@ -70,29 +92,45 @@ def read_blocks(data: bytes, max_s: float) -> Iterator[Block]:
     Args:
         data: a whole file of any of the containers listed here; its bytes decide which.
         max_s: longest recording; decoding stops once it is exceeded.
+        is_left: asked before each packet whether nobody waits any more.
 
     Raises:
-        AudioTooLong: more than `max_s` seconds.
-        UnsupportedMedia: another format, no sound track, not-a-number samples, a rate outside
-            [4, 384] kHz or that changes, or a file that is damaged or ends early.
+        Abandoned: `is_left` said so.
+        AudioTooLong: more than `max_s` seconds, or more samples in all channels than stereo of
+            192 kHz has in that time.
+        UnsupportedMedia: another format, no sound track, not-a-number samples, more than 8
+            channels, a rate outside [4, 192] kHz or that changes, or a file that is damaged or
+            ends early.
     """
+    if is_left():
+        raise Abandoned
     with _opened(data) as container:
         if announced_bytes(data, container.format.name) > len(data) + _SLACK_BYTES:
             raise _cut()
-        track = _Track(container)
+        track = _Track(container, is_left)
         count = 0
         try:
             for block in track.blocks():
                 count += block.samples.shape[1]
-                if count > max_s * block.rate_hz:
-                    raise AudioTooLong(
-                        f"The audio is longer than {max_s:g} seconds.", "Send a shorter recording."
-                    )
+                _check_length(count, block, max_s)
                 yield block
         except FFmpegError:
             raise _cut() from None
         if track.is_damaged() or count < announced_samples(data, container.format.name):
             raise _cut()
+
+
+def _check_length(count: int, block: Block, max_s: float) -> None:
+    """Check that a recording, `count` samples long up to the end of a block, may go on."""
+    if count > max_s * block.rate_hz:
+        raise AudioTooLong(
+            f"The audio is longer than {max_s:g} seconds.", "Send a shorter recording."
+        )
+    if count * len(block.samples) > max_s * _WORK_CHANNELS * MAX_RATE_HZ:
+        raise AudioTooLong(
+            f"The audio has too many samples in its {len(block.samples)} channels.",
+            "Send stereo, a lower sample rate, or a shorter recording.",
+        )
 
 
 def _opened(data: bytes) -> av.container.InputContainer:
@@ -107,16 +145,22 @@ def _opened(data: bytes) -> av.container.InputContainer:
 
 
 class _Track:
-    """Decodes a container's first sound track and counts what cannot be decoded."""
+    """Decodes a container's first sound track and counts what cannot be decoded.
 
-    def __init__(self, container: av.container.InputContainer) -> None:
+    Args:
+        container: of the track.
+        is_left: as `read_blocks` takes it.
+    """
+
+    def __init__(self, container: av.container.InputContainer, is_left: Callable[[], bool]) -> None:
         if not container.streams.audio:
             raise UnsupportedMedia("The file has no sound track.", _HINT)
-        self._container = container
+        self._container, self._is_left = container, is_left
         self._stream = container.streams.audio[0]
         context = self._stream.codec_context
         if context is None or context.name not in _DECODERS:
             raise UnsupportedMedia("The sound is coded in an unknown way.", _HINT)
+        _check_channels(context.layout)
         self._is_lossless = context.codec.lossless
         self._rate_hz = self._channels = 0
         self._dtype: np.dtype[np.generic] = np.dtype(np.float32)
@@ -145,6 +189,8 @@ class _Track:
         # The last AAC or Opus frame of an MP4 holds more than belongs to the recording.
         waiting: tuple[NDArray[np.generic], Packet[AudioStream]] | None = None
         for packet in self._container.demux(self._stream):
+            if self._is_left():  # packet by packet, because some hold nothing
+                raise Abandoned
             raw = self._decoded(packet)
             if raw is None:
                 continue
@@ -183,21 +229,53 @@ class _Track:
 
     def _checked(self, frame: av.AudioFrame) -> NDArray[np.generic]:
         """Return a frame's samples, (C, N) as they are coded, after checking their rate."""
-        try:
-            raw = frame.to_ndarray()
-        except ValueError:
-            raise UnsupportedMedia("The audio's sample format is not known.", _HINT) from None
-        planar = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
+        _check_channels(frame.layout)  # each frame says anew how many it has
+        planar = _samples(frame)
         if not self._rate_hz:
-            self._rate_hz, self._channels, self._dtype = frame.sample_rate, len(planar), raw.dtype
+            self._rate_hz, self._channels, self._dtype = (
+                frame.sample_rate,
+                len(planar),
+                planar.dtype,
+            )
             if not MIN_RATE_HZ <= self._rate_hz <= MAX_RATE_HZ:
                 raise UnsupportedMedia(f"The audio has {self._rate_hz} samples a second.", _HINT)
-        if frame.sample_rate != self._rate_hz or raw.dtype != self._dtype:
+        if frame.sample_rate != self._rate_hz or planar.dtype != self._dtype:
             raise UnsupportedMedia("The audio changes its sample rate midway.", _HINT)
         if len(planar) != self._channels:  # as where a broadcast turns from stereo to mono
-            mono = planar.mean(axis=0, keepdims=True).astype(raw.dtype)
+            mono = planar.mean(axis=0, keepdims=True).astype(self._dtype)
             planar = np.repeat(mono, self._channels, axis=0)
         return planar
+
+
+def _samples(frame: av.AudioFrame) -> NDArray[np.generic]:
+    """Return a copy of a frame's samples, (C, N) as they are coded.
+
+    Not by `to_ndarray`: with 8 planes and more, PyAV 18 counts what lies behind an `AVFrame`'s
+    pointers as planes too, and the process dies.
+    """
+    dtype = _DTYPES.get(frame.format.name.removesuffix("p"))
+    if dtype is None:
+        raise UnsupportedMedia("The audio's sample format is not known.", _HINT)
+    channels, count = frame.layout.nb_channels, frame.samples
+    if not count:
+        return np.zeros((channels, 0), dtype)
+    is_planar = frame.format.is_planar
+    planes, length = (channels, count) if is_planar else (1, channels * count)
+    raw: NDArray[np.generic] = np.stack(
+        [
+            np.frombuffer(AudioPlane(frame, plane), dtype, length)  # type: ignore[call-overload]
+            for plane in range(planes)
+        ]
+    )
+    return raw if is_planar else raw.reshape(count, channels).T
+
+
+def _check_channels(layout: av.AudioLayout) -> None:
+    if layout.nb_channels > MAX_CHANNELS:
+        raise UnsupportedMedia(
+            f"The audio has {layout.nb_channels} channels.",
+            f"Send at most {MAX_CHANNELS}, best mono or stereo.",
+        )
 
 
 def _full_scale(samples: NDArray[np.generic]) -> NDArray[np.float32]:

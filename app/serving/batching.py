@@ -36,7 +36,7 @@ Answer = TypeVar("Answer")
 CONCURRENT_BATCHES = 32
 """Batches that `@serve.batch` may have under way; they meet in the slot."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("ray.serve")
 
 
 class Observer(Protocol):

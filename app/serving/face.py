@@ -1,10 +1,10 @@
 """The FaceAnalyzer deployment: faces of a photo, on CPU."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from ray import serve
 
 from app.face.analyzer import FaceAnalyzer as Analyzer
@@ -12,7 +12,7 @@ from app.face.config import FaceConfig
 from app.face.nets import FaceNets
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.meters import Meters, SlotMeter
-from app.values import FaceMesh, ModelCard
+from app.values import FaceMesh, FaceQuery, ModelCard
 from app.weights.config import WeightsConfig
 from app.weights.store import WeightStore
 
@@ -29,6 +29,7 @@ class FaceAnalyzer:
         self._config = face
         self._weights = weights
         self._analyzer: Analyzer | None = None
+        self._loading = threading.Lock()
         meter = SlotMeter(Meters(), "face")
         self._slot = Slot(self._analyze, MAX_IMAGES, "face", frames=lambda _: 1, observer=meter)
 
@@ -44,20 +45,27 @@ class FaceAnalyzer:
         return CARD
 
     def _load(self) -> Analyzer:
-        if self._analyzer is None:
-            nets = FaceNets.locate(WeightStore(self._weights.folder).path)
-            analyzer = Analyzer(nets, self._config)
-            analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
-            self._analyzer = analyzer
-        return self._analyzer
+        """Return the nets, loaded once although probes and looks may ask for them at a time."""
+        with self._loading:
+            if self._analyzer is None:
+                nets = FaceNets.locate(WeightStore(self._weights.folder).path)
+                analyzer = Analyzer(nets, self._config)
+                analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
+                self._analyzer = analyzer
+            return self._analyzer
 
-    def _analyze(self, images: Sequence[NDArray[np.uint8]]) -> list[list[FaceMesh]]:
+    def _analyze(self, queries: Sequence[FaceQuery]) -> list[list[FaceMesh]]:
         analyzer = self._load()
-        return [analyzer.analyze(image) for image in images]
+        return [
+            analyzer.search_tiles(query.pixels)
+            if query.only_tiles
+            else analyzer.analyze(query.pixels)
+            for query in queries
+        ]
 
-    async def analyze(self, image: NDArray[np.uint8]) -> list[FaceMesh] | Exception:
-        """Return the faces of an (H, W, 3) uint8 RGB image, largest first."""
-        return await self._slot.submit(image, self.analyze_batch)
+    async def analyze(self, query: FaceQuery) -> list[FaceMesh] | Exception:
+        """Return the faces of an image, largest first, or if there are none its profiles."""
+        return await self._slot.submit(query, self.analyze_batch)
 
     @serve.batch(
         max_batch_size=MAX_IMAGES,
@@ -65,7 +73,7 @@ class FaceAnalyzer:
         max_concurrent_batches=CONCURRENT_BATCHES,
     )
     async def analyze_batch(
-        self, tickets: list[Ticket[NDArray[np.uint8]]]
+        self, tickets: list[Ticket[FaceQuery]]
     ) -> list[list[FaceMesh] | Exception]:
         """Return the faces of each image."""
         return await self._slot.run(tickets)

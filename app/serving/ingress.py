@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from typing import Any
@@ -9,15 +10,16 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.service import Clip
 from app.errors import DeadlineExceeded, NotReady
 from app.observability.metrics import FIRST_FRAGMENT, FRAMES, LATENCY, REQUESTS, SESSIONS, STAGE
 from app.observability.stages import StageTimes
-from app.serving.admission import Sessions
 from app.serving.calls import call
 from app.serving.export import export
 from app.serving.heap import Heap
+from app.serving.logs import ToServe
 from app.serving.meters import Meters
 from app.serving.talk import Models, Stage
 from app.settings import AppArgs
@@ -45,24 +47,26 @@ class Ingress:
         portrait: DeploymentHandle[Any],
         lips: DeploymentHandle[Any],
     ) -> None:
+        ToServe.attach()
         self._args = args
         self._handles = Models(face, portrait, lips)
         self._meters = Meters()
         self._stage = Stage(args, self._handles, lambda frames: self._meters.count(FRAMES, frames))
         self._cards: list[ModelCard] = []
         self._heap = Heap()
-        self._sessions = Sessions(
-            args.session.max_sessions, lambda running: self._meters.set(SESSIONS, running)
-        )
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        return create_app(self, self._args.api)
+        sessions = Sessions(
+            self._args.session.max_sessions, lambda running: self._meters.set(SESSIONS, running)
+        )
+        # HAProxy connects from this machine, whoever asked, and Ray lets it not say who did.
+        peers_hidden = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
+        return create_app(self, self._args.api, sessions, peers_hidden)
 
     async def talk(self, job: TalkJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
         times = StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
         with ExitStack() as stack:
-            stack.enter_context(self._sessions.admitted(job.client, job.max_sessions))
             stack.callback(self._heap.release)
             cards = self._cards or await self.models()
             take = await self._stage.prepare(job, times)

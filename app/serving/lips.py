@@ -1,5 +1,7 @@
 """The LipSync deployment: mouths that follow the speech."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -27,6 +29,7 @@ class LipSync:
     def __init__(self, config: LipsConfig) -> None:
         self._config = config
         self._model: LipModel | None = None
+        self._loading = threading.Lock()
         meter = SlotMeter(Meters(), "lips")
         self._slot = Slot(self._paint, MAX_CALLS, "lips", frames=len, observer=meter)
         with suppress(NotReady):  # told by `ready`; raised here, Ray would try again and give up
@@ -38,13 +41,17 @@ class LipSync:
         Raises:
             NotReady: the device that the settings insist on is not there.
         """
+        if self._model is None:
+            await asyncio.to_thread(self._load)
         return self._load().card
 
     def _load(self) -> LipModel:
-        if self._model is None:
-            self._model = _make(self._config)
-            warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
-        return self._model
+        """Return the model, made once although a probe and the slot may ask for it at a time."""
+        with self._loading:
+            if self._model is None:
+                self._model = _make(self._config)
+                warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
+            return self._model
 
     async def paint(self, group: LipGroup) -> NDArray[np.uint8] | Exception:
         """Return the repainted crops of a group."""

@@ -1,6 +1,7 @@
 """The PortraitAnimator deployment: frames of a moving portrait."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -31,6 +32,7 @@ class PortraitAnimator:
     def __init__(self, config: PortraitConfig) -> None:
         self._config = config
         self._model: PortraitModel[Prepared] | None = None
+        self._loading = threading.Lock()
         self._cache = BoundedCache[Prepared](
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
@@ -50,13 +52,17 @@ class PortraitAnimator:
         Raises:
             NotReady: the device that the settings insist on is not there.
         """
+        if self._model is None:
+            await asyncio.to_thread(self._load)
         return self._load().card
 
     def _load(self) -> PortraitModel[Prepared]:
-        if self._model is None:
-            self._model = _make(self._config)
-            warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
-        return self._model
+        """Return the model, made once although a probe and the slot may ask for it at a time."""
+        with self._loading:
+            if self._model is None:
+                self._model = _make(self._config)
+                warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
+            return self._model
 
     async def animate(self, call: AnimateCall) -> FrameGroup | Exception:
         """Return the frames of a call."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,12 +15,11 @@ import ray
 from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
-from app.errors import TooLarge
-from app.face.choice import check_size, choose
+from app.errors import DeadlineExceeded, TooLarge
+from app.face.choice import check_size, choose, face_px, is_profile
 from app.face.turns import turn, upright_turns
 from app.media.audio import decode_speech
-from app.media.config import MediaConfig
-from app.media.image import decode_portrait, fit
+from app.media.image import DecodedPortrait, decode_portrait, fit
 from app.media.label import metadata, stamp
 from app.media.mel import speech_windows
 from app.media.mp4 import Mp4Writer
@@ -30,11 +30,23 @@ from app.pipeline.session import Animate, Scene, Windows, render
 from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
 from app.settings import AppArgs
 from app.timeline import frame_count
-from app.values import FaceMesh, FrameGroup, LipGroup, Motion, Portrait, Speech, TalkJob
+from app.values import (
+    FaceMesh,
+    FaceQuery,
+    FrameGroup,
+    LipGroup,
+    Motion,
+    Portrait,
+    Speech,
+    TalkJob,
+)
 from app.variants.config import CROP_PX
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
+
+RECORDINGS = 2
+"""Recordings that are decoded at once: a long one holds up no short one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,9 @@ class Stage:
         self._args = args
         self._observe_frames = observe_frames
         self._models = models
-        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        # One photo at a time, because it may unfold to hundreds of MB.
+        self._photos = ThreadPoolExecutor(1, thread_name_prefix="decode-photo")
+        self._recordings = ThreadPoolExecutor(RECORDINGS, thread_name_prefix="decode-sound")
 
     async def prepare(self, job: TalkJob, times: StageTimes | None = None) -> Take:
         """Decode the media, find the face and lay out the whole motion.
@@ -86,13 +100,26 @@ class Stage:
         Args:
             job: what is asked for.
             times: counts the stages of the session.
+
+        Raises:
+            AppError: the media are refused, or a model is.
+            DeadlineExceeded: it took longer than `prepare_deadline_s`.
         """
-        times = times or StageTimes()
+        deadline_s, left = self._args.session.prepare_deadline_s, threading.Event()
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._prepared(job, times or StageTimes(), left)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The media were not decoded and searched for a face within {deadline_s:g} s.",
+                "Send a smaller photo or a shorter recording, or try again later.",
+            ) from None
+        finally:
+            left.set()
+
+    async def _prepared(self, job: TalkJob, times: StageTimes, left: threading.Event) -> Take:
         with times.measure("decode"):
-            decoded, speech = await asyncio.gather(
-                self._decoded(decode_portrait, job.portrait),
-                self._decoded(decode_speech, job.audio),
-            )
+            decoded, speech = await self._decoded(job, left)
         photo = decoded.portrait
         self._check_size(job, photo)
         with times.measure("face"):
@@ -112,9 +139,23 @@ class Stage:
         height, width, _ = portrait.pixels.shape
         return Take(scene, speech, job.fps, width, height, len(meshes), times, decoded.is_animated)
 
-    async def _decoded(self, decode: Callable[[bytes, MediaConfig], T], data: bytes) -> T:
-        """Return decoded media; one at a time, because a photo may unfold to hundreds of MB."""
-        return await _run(self._decoder, decode, data, self._args.media)
+    async def _decoded(self, job: TalkJob, left: threading.Event) -> tuple[DecodedPortrait, Speech]:
+        """Return the media decoded side by side; a refused photo does not wait for its sound.
+
+        Args:
+            job: what is asked for.
+            left: once it is set, a running decode of the recording ends.
+        """
+        media = self._args.media
+        hearing = asyncio.create_task(
+            _run(self._recordings, decode_speech, job.audio, media, left.is_set)
+        )
+        try:
+            decoded = await _run(self._photos, decode_portrait, job.portrait, media)
+            return decoded, await hearing
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
 
     def _check_size(self, job: TalkJob, photo: Portrait) -> None:
         longest_px = self._args.media.max_video_side_px
@@ -127,13 +168,24 @@ class Stage:
     async def _faces(self, photo: Portrait) -> list[FaceMesh]:
         """Return the faces of a photo, in its pixels; looked for in copies of bounded size."""
         longest, config = max(photo.pixels.shape[:2]), self._args.face
-        sides = sorted({min(longest, side) for side in (config.max_side_px, config.second_look_px)})
-        for side in sides:
-            small = await asyncio.to_thread(fit, photo, side)
-            meshes = await self._call(self._models.face.analyze, small.portrait.pixels)
-            if meshes:
-                return [mesh.scaled(1 / small.x_factor, 1 / small.y_factor) for mesh in meshes]
-        return []
+        first_px, second_px = (
+            min(longest, side) for side in (config.max_side_px, config.second_look_px)
+        )
+        first = await self._look(photo, first_px, only_tiles=False)
+        if second_px <= first_px or (first and not is_profile(first[0], config)):
+            return first
+        second = await self._look(photo, second_px, only_tiles=True)
+        if not first:
+            return second
+        # Who is seen from the side is told so, whatever tiny faces are in the background.
+        return [mesh for mesh in second if face_px(mesh.points) >= config.min_face_px] or first
+
+    async def _look(self, photo: Portrait, side_px: int, *, only_tiles: bool) -> list[FaceMesh]:
+        """Return the faces that a copy of a photo shows, in the photo's pixels."""
+        copy = await asyncio.to_thread(fit, photo, side_px)
+        query = FaceQuery(copy.portrait.pixels, only_tiles)
+        meshes = await self._call(self._models.face.analyze, query)
+        return [mesh.scaled(1 / copy.x_factor, 1 / copy.y_factor) for mesh in meshes]
 
     def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
         """Return the finished frames of a take, before they are encoded."""

@@ -18,6 +18,9 @@ from app.serving.talk import Models, Stage
 from app.settings import AppArgs
 from tests.conftest import RAY_TOKEN
 
+EXPORT_SOON = {"RAY_metrics_report_interval_ms": "1000"}
+"""Ray exports metrics every ten seconds otherwise, and their tests would wait."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -27,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(root: Path) -> Iterator[LocalServer]:
-    with LocalServer(root / "serve_config.yaml", token=RAY_TOKEN) as started:
+    config = root / "serve_config.yaml"
+    with LocalServer(config, token=RAY_TOKEN, environment=EXPORT_SOON) as started:
         yield started
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from app.face.analyzer import FaceAnalyzer
@@ -109,3 +110,11 @@ def long_recording() -> bytes:
     head = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 4000, 4000, 1, 8)
     body = b"WAVE" + head + struct.pack("<4sI", b"data", len(samples)) + samples
     return struct.pack("<4sI", b"RIFF", len(body)) + body
+
+
+def many_channels() -> bytes:
+    """Return Ogg Vorbis of nine channels, more than FFmpeg's frames point to directly."""
+    file = io.BytesIO()
+    samples = np.random.default_rng(0).standard_normal((16_000, 9)) * 0.1
+    soundfile.write(file, samples, 16_000, format="OGG", subtype="VORBIS")
+    return file.getvalue()

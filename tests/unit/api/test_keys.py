@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from app.api.__main__ import main
+from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.config import ApiConfig
 from app.api.keys import KeyConfig, key_hash, make_key
@@ -17,21 +18,30 @@ CONFIG = ApiConfig(keys=(KeyConfig(name="alice", sha256=key_hash(KEY), max_sessi
 
 
 def client(
-    service: FakeService, config: ApiConfig = CONFIG, host: str = "203.0.113.9"
+    service: FakeService,
+    config: ApiConfig = CONFIG,
+    host: str = "203.0.113.9",
+    peers_hidden: bool = False,
 ) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(service, config), client=(host, 4000))
-    return httpx.AsyncClient(transport=transport, base_url="http://test")
+    app = create_app(service, config, Sessions(8), peers_hidden)
+    transport = httpx.ASGITransport(app, client=(host, 4000))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"}, {"x-api-key": KEY}],
+    [
+        {"authorization": f"Bearer {KEY}"},
+        {"authorization": f"bearer {KEY}"},
+        {"x-api-key": KEY},
+        {"authorization": "Bearer ", "x-api-key": KEY},
+        {"x-api-key": KEY, "host": "dh.example", "origin": "https://app.example"},
+    ],
 )
-async def test_a_known_key_comes_in_and_is_named(headers: dict[str, str]) -> None:
-    service = FakeService()
-    answer = await client(service).post("/v1/talk", files=FILES, headers=headers)
-    assert answer.status_code == 200
-    assert (service.jobs[0].client, service.jobs[0].max_sessions) == ("alice", 2)
+@pytest.mark.parametrize("peers_hidden", [False, True])
+async def test_a_known_key_comes_in(headers: dict[str, str], peers_hidden: bool) -> None:
+    http = client(FakeService(), peers_hidden=peers_hidden)
+    assert (await http.post("/v1/talk", files=FILES, headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -78,6 +88,46 @@ async def test_without_keys_only_this_machine_is_answered(
 ) -> None:
     http = client(FakeService(), ApiConfig(), host)
     assert (await http.get("/v1/models", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "localhost"}, 200),
+        ({"host": "LOCALHOST:8000"}, 200),
+        ({"host": "127.0.0.1:8000"}, 200),
+        ({"host": "[::1]:8000"}, 200),
+        ({"host": ""}, 401),
+        ({"host": "evil.example"}, 401),
+        ({"host": "localhost.evil.example"}, 401),
+        ({"host": "127.0.0.1.evil.example:8000"}, 401),
+        ({"host": "evil.example:127"}, 401),
+        ({"origin": "http://localhost:3000"}, 200),
+        ({"origin": "https://127.0.0.1"}, 200),
+        ({"origin": "https://evil.example"}, 401),
+        ({"origin": "http://localhost.evil.example"}, 401),
+        ({"origin": "null"}, 401),
+        ({"origin": ""}, 401),
+    ],
+)
+async def test_without_keys_pages_of_other_sites_are_not_answered(
+    headers: dict[str, str], status: int
+) -> None:
+    http = client(FakeService(), ApiConfig(), "127.0.0.1")
+    answer = await http.post("/v1/talk", files=FILES, headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert "api.keys" in answer.json()["hint"]
+        assert "evil" not in answer.text
+
+
+async def test_without_keys_nobody_is_answered_where_a_proxy_hides_who_asks() -> None:
+    http = client(FakeService(), ApiConfig(), "127.0.0.1", peers_hidden=True)
+    answer = await http.get("/v1/models")
+    assert answer.status_code == 401
+    assert "HAProxy" in answer.json()["detail"]
+    assert "api.keys" in answer.json()["hint"]
+    assert (await http.get("/healthz")).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["x-request-timeout-seconds", "x-request-disconnect-disabled"])

@@ -122,6 +122,18 @@ def test_a_small_face_in_a_large_photo_is_found_with_its_size(
     np.testing.assert_allclose(found.points[topology.NOSE_TIP, :2], nose, atol=0.06 * size_px)
 
 
+def test_tiles_alone_show_small_faces_and_no_large_one(
+    analyzer: FaceAnalyzer, astronaut: Image
+) -> None:
+    import cv2
+
+    picture = scene(astronaut, 40, 4000, 3000, 1500, 1300)
+    (found,) = analyzer.search_tiles(picture)
+    assert face_px(found.points) == pytest.approx(40, rel=0.06)
+    large = cv2.resize(astronaut, (3000, 3000), interpolation=cv2.INTER_CUBIC)
+    assert analyzer.search_tiles(np.asarray(large, np.uint8)) == []
+
+
 def test_a_large_photo_gives_the_mesh_of_its_copy(
     analyzer: FaceAnalyzer, astronaut: Image, astronaut_mesh: FaceMesh
 ) -> None:
@@ -187,5 +199,6 @@ def test_max_faces_bounds_the_answer(nets: FaceNets, astronaut: Image) -> None:
     ids=["grey", "alpha", "float", "empty"],
 )
 def test_other_arrays_are_a_bug_of_the_caller(analyzer: FaceAnalyzer, pixels: Image) -> None:
-    with pytest.raises(ValueError, match="want"):
-        analyzer.analyze(pixels)
+    for look in (analyzer.analyze, analyzer.search_tiles):
+        with pytest.raises(ValueError, match="want"):
+            look(pixels)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.face.detector import Array, Detector, anchors, letterbox, overlap, suppress
@@ -30,6 +30,7 @@ def test_short_range_has_896_anchors_and_full_range_2304() -> None:
     np.testing.assert_allclose(short[[512, 517, 518, 895]] * 16, [[1, 1], [1, 1], [3, 1], [15, 15]])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([128, 192]))
 def test_letterbox_keeps_the_image_inside_and_maps_its_corners_back(
     height: int, width: int, side: int

@@ -12,6 +12,7 @@ from app.media.mel import (
     HOP,
     SILENCE,
     LevelMeter,
+    _bands,
     log_mel,
     mel_filters,
     mel_levels,
@@ -49,6 +50,12 @@ def test_log_mel_equals_the_formula_across_its_chunks() -> None:
     mel = log_mel(samples)
     assert mel.dtype == np.float32
     assert np.abs(mel - naive_log_mel(samples)).max() < 1e-5
+
+
+def test_every_filter_weighs_all_of_its_bins() -> None:
+    spectrum = np.random.default_rng(4).random((3, 401))
+    parts = [spectrum[:, bins] @ filters for bins, filters in _bands()]
+    assert np.allclose(np.concatenate(parts, axis=1), spectrum @ mel_filters().T, rtol=1e-12)
 
 
 @pytest.mark.parametrize("count", [1, 2, 320, 399, 400, 401, 799, 3200])

@@ -14,9 +14,9 @@ from app.errors import AppError, AudioTooLong, UnsupportedMedia
 from app.media.audio import decode_speech
 from app.media.config import MediaConfig
 from app.media.mp4 import Mp4Writer
-from app.media.recording import read_blocks
+from app.media.recording import MAX_CHANNELS, Abandoned, _Track, read_blocks
 from app.media.samples import decode_mono
-from tests.unit.media.recordings import encoded, lag_s, recording, sound_from, speechlike
+from tests.unit.media.recordings import encoded, lag_s, noise, recording, sound_from, speechlike
 
 CONFIG = MediaConfig()
 LOSSLESS = [
@@ -83,6 +83,57 @@ def test_six_channels_are_mixed_by_mean() -> None:
     samples = speechlike(48_000, 6)
     mono, _ = decode_mono(encoded(samples, 48_000, "matroska", "flac"))
     assert np.abs(mono - samples.mean(axis=0)).max() < 1e-3
+
+
+@pytest.mark.parametrize("channels", [MAX_CHANNELS + 1, 200])
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("WAV", None)])
+def test_more_channels_than_a_frame_has_room_for_are_refused(
+    kind: str, subtype: str | None, channels: int
+) -> None:
+    data = recording(noise(4800, channels), 48_000, kind, subtype)
+    with pytest.raises(UnsupportedMedia, match=f"{channels} channels"):
+        decode_mono(data)
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", None)])
+def test_eight_channels_are_read(kind: str, subtype: str | None) -> None:
+    samples = speechlike(48_000, 8)
+    (block,) = read_blocks(recording(samples.T, 48_000, kind, subtype), 1)
+    assert block.samples.shape == (8, 48_000)
+    assert len(np.unique(block.samples.round(3), axis=0)) == 8  # their order is the codec's
+    assert abs(lag_s(samples.mean(axis=0), block.samples.mean(axis=0), 48_000)) < 0.001
+
+
+def test_a_frame_with_more_channels_than_its_file_told_is_refused() -> None:
+    with av.open(io.BytesIO(recording(noise(4800, 2), 48_000)), "r") as file:
+        track = _Track(file, lambda: False)
+        frame = av.AudioFrame(format="fltp", layout="hexadecagonal", samples=64)
+        frame.sample_rate = 48_000
+        with pytest.raises(UnsupportedMedia, match="16 channels"):
+            track._checked(frame)
+
+
+def test_rates_above_192_khz_are_refused() -> None:
+    data = recording(noise(4000), 192_001)
+    with pytest.raises(UnsupportedMedia, match="192001 samples a second"):
+        decode_mono(data)
+
+
+def test_samples_of_all_channels_together_are_bounded() -> None:
+    fits = recording(noise(48_000, 8), 48_000, "FLAC")
+    assert sum(block.samples.shape[1] for block in read_blocks(fits, 1)) == 48_000
+    for rate, channels in ((96_000, 8), (192_000, 3)):
+        with pytest.raises(AudioTooLong, match=f"{channels} channels"):
+            list(read_blocks(recording(noise(rate, channels), rate, "FLAC"), 1))
+
+
+@pytest.mark.parametrize("asked", [0, 1, 30])
+def test_a_recording_that_nobody_waits_for_is_left_at_the_next_packet(asked: int) -> None:
+    answers = [False] * asked + [True]
+    data = encoded(speechlike(48_000 * 4), 48_000, "ipod", "aac")
+    with pytest.raises(Abandoned):
+        decode_speech(data, CONFIG, lambda: answers.pop(0))
+    assert answers == []
 
 
 def film() -> bytes:

@@ -1,15 +1,25 @@
-"""The two model deployments' classes, outside Ray: where they run, and what they say of it."""
+"""The model deployments' classes, outside Ray: where they run, and what they say of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from app.errors import NotReady
-from app.serving import gpus
+from app.face.config import FaceConfig
+from app.face.nets import FaceNets
+from app.serving import face, gpus, lips, portrait
+from app.serving.face import FaceAnalyzer
 from app.serving.lips import LipSync
 from app.serving.portrait import PortraitAnimator
-from app.values import LipGroup
+from app.values import LipGroup, ModelCard
 from app.variants.config import LipsConfig, PortraitConfig
+from app.weights.config import WeightsConfig
 
 
 @pytest.fixture
@@ -25,21 +35,21 @@ async def test_without_a_gpu_the_cards_say_cpu() -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 async def test_a_device_that_is_not_there_fails_readiness_and_not_the_constructor() -> None:
-    animator, lips = (
+    animator, lip_sync = (
         PortraitAnimator(PortraitConfig(device="cuda")),
         LipSync(LipsConfig(device="cuda")),
     )
     with pytest.raises(NotReady, match=r"portrait\.device is cuda"):
         await animator.ready()
     with pytest.raises(NotReady, match=r"lips\.device is cuda"):
-        await lips.ready()
+        await lip_sync.ready()
     group = LipGroup(
         np.zeros((1, 256, 256, 3), np.uint8),
         np.zeros((1, 478, 2), np.float32),
         np.zeros((1, 80, 16), np.float32),
     )
     with pytest.raises(NotReady):
-        lips._paint([group])
+        lip_sync._paint([group])
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -49,8 +59,53 @@ async def test_a_replica_warns_once_of_gpus_that_it_does_not_use(
     warned: list[str] = []
     monkeypatch.setattr(gpus, "gpus_here", lambda: 1)
     monkeypatch.setattr(gpus.logger, "warning", warned.append)
-    animator, lips = PortraitAnimator(PortraitConfig()), LipSync(LipsConfig())
+    animator, lip_sync = PortraitAnimator(PortraitConfig()), LipSync(LipsConfig())
     for _ in range(2):
         await animator.ready()
-        await lips.ready()
+        await lip_sync.ready()
     assert [line.split()[0] for line in warned] == ["PortraitAnimator", "LipSync"]
+
+
+class Model:
+    """Stands for any of the models."""
+
+    card = ModelCard("any", "fake", "none", "fp32", "Apache-2.0", embedded=True)
+
+    def analyze(self, pixels: object) -> list[object]:
+        return []
+
+
+def refused(*args: object) -> None:
+    raise NotReady("The device is not there yet.")
+
+
+@pytest.mark.parametrize(
+    ("room", "maker", "deployment"),
+    [
+        (portrait, "_make", lambda: PortraitAnimator(PortraitConfig())),
+        (lips, "_make", lambda: LipSync(LipsConfig())),
+        (face, "Analyzer", lambda: FaceAnalyzer(FaceConfig(), WeightsConfig())),
+    ],
+    ids=["portrait", "lips", "face"],
+)
+def test_calls_at_once_load_a_model_once(
+    monkeypatch: pytest.MonkeyPatch, room: ModuleType, maker: str, deployment: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr(FaceNets, "locate", lambda path: None)
+    monkeypatch.setattr(room, maker, refused)
+    replica = deployment()  # which does not load, or could not
+    made: list[Model] = []
+
+    def make(*args: object) -> Model:
+        model = Model()
+        made.append(model)
+        time.sleep(0.05)
+        return model
+
+    monkeypatch.setattr(room, maker, make)
+    threads = [threading.Thread(target=replica._load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1

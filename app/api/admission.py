@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from app.api.keys import Client
 from app.errors import OverCapacity
 
 RETRY_AFTER_S = 5.0
@@ -25,12 +26,11 @@ class Sessions:
         self._running: Counter[str] = Counter()
 
     @contextmanager
-    def admitted(self, client: str, max_of_client: int | None) -> Iterator[None]:
+    def admitted(self, client: Client) -> Iterator[None]:
         """Hold a place for one session.
 
         Args:
             client: who asks.
-            max_of_client: sessions of this client at once; None has no limit of its own.
 
         Raises:
             OverCapacity: all places are taken, or all of this client.
@@ -41,20 +41,21 @@ class Sessions:
                 "Try again later.",
                 RETRY_AFTER_S,
             )
-        if max_of_client is not None and self._running[client] >= max_of_client:
+        limit = client.max_sessions
+        if limit is not None and self._running[client.name] >= limit:
             raise OverCapacity(
-                f"This key has all of its {max_of_client} sessions under way.",
+                f"This key has all of its {limit} sessions under way.",
                 "Wait for one to end.",
                 RETRY_AFTER_S,
             )
-        self._change(client, +1)
+        self._change(client.name, +1)
         try:
             yield
         finally:
-            self._change(client, -1)
+            self._change(client.name, -1)
 
-    def _change(self, client: str, by: int) -> None:
-        self._running[client] += by
-        if not self._running[client]:
-            del self._running[client]
+    def _change(self, name: str, by: int) -> None:
+        self._running[name] += by
+        if not self._running[name]:
+            del self._running[name]
         self._observe(self._running.total())

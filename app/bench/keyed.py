@@ -1,0 +1,25 @@
+"""A copy of a Serve configuration with an API key: behind HAProxy, nobody is let in without."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from app.api.keys import key_hash, make_key
+
+
+@contextmanager
+def keyed(config: Path) -> Iterator[tuple[Path, str]]:
+    """Write a configuration with an API key, which HAProxy mode wants; yield it and the key."""
+    key = make_key()
+    entry = {"name": "bench", "sha256": key_hash(key)}
+    document = yaml.safe_load(config.read_text())
+    (application,) = document["applications"]
+    arguments = application["args"]
+    application["args"] = arguments | {"api": arguments.get("api", {}) | {"keys": [entry]}}
+    with tempfile.TemporaryDirectory(prefix="dh-bench-") as folder:
+        path = Path(folder) / config.name
+        path.write_text(yaml.safe_dump(document))
+        yield path, key
