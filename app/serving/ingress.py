@@ -17,6 +17,7 @@ from app.errors import DeadlineExceeded, NotReady
 from app.observability.metrics import FIRST_FRAGMENT, FRAMES, LATENCY, REQUESTS, SESSIONS, STAGE
 from app.observability.stages import StageTimes
 from app.serving.calls import call
+from app.serving.disconnects import Disconnects
 from app.serving.export import export
 from app.serving.heap import Heap
 from app.serving.logs import ToServe
@@ -61,7 +62,7 @@ class Ingress:
         )
         # HAProxy connects from this machine, whoever asked, and Ray lets it not say who did.
         peers_hidden = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
-        return create_app(self, self._args.api, sessions, peers_hidden)
+        return Disconnects(create_app(self, self._args.api, sessions, peers_hidden))
 
     async def talk(self, job: TalkJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
