@@ -189,6 +189,8 @@ class ModelCard:
         licence: SPDX identifier of code and weights.
         embedded: True if it ships with this product and needs no download.
         device: where it runs: "cpu" or "cuda".
+        weights: "published", or "seeded" where they are made-up numbers for tests and load runs;
+            "embedded" for what ships with this product.
     """
 
     role: str
@@ -198,3 +200,4 @@ class ModelCard:
     licence: str
     embedded: bool
     device: str = "cpu"
+    weights: str = "embedded"

@@ -37,7 +37,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"weights"},
     "client": {"errors"},
     "demo": {"errors", "client"},
-    "bench": BASE | {"api.keys", "client", "demo", "media", "serving.batching", "settings"},
+    "bench": BASE
+    | {"api.keys", "client", "demo", "media", "serving.batching", "settings"}
+    | {"models", "weights.seeded"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "client", "demo"},
 }
@@ -45,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
 # Packages that only some rooms may touch.
 RESERVED = {
     "ray": {"serving", "bench"},
-    "torch": {"models", "runtime", "variants"},
+    "torch": {"models", "runtime", "variants", "weights", "bench"},
     "starlette": {"api", "serving"},
     "av": {"media"},
     "ai_edge_litert": {"face"},

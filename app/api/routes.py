@@ -94,8 +94,14 @@ class ClipResponse(StreamingResponse):
 
 
 def models_header(cards: Iterable[ModelCard]) -> str:
-    """Return `role=variant` pairs, such as `portrait=puppet, lips=viseme`."""
-    return ", ".join(f"{card.role}={card.variant}" for card in cards)
+    """Return `role=variant` pairs, such as `portrait=puppet, lips=viseme`.
+
+    Made-up weights are marked: `lips=wav2lip;weights=seeded`.
+    """
+    return ", ".join(
+        f"{card.role}={card.variant}" + (";weights=seeded" if card.weights == "seeded" else "")
+        for card in cards
+    )
 
 
 def _check_content_type(value: str) -> None:

@@ -23,11 +23,14 @@ MAX_LONG_MB = 100
 MAX_STALL_MB = 64
 FREED_WITHIN_S = 30
 PAUSED_WITHIN_S = 5
-PAUSE_WATCH_S = 5
-MAX_PAUSED_BUSY = 0.15
-"""Cores: Ray's own processes vary by so much from one second to another; rendering takes 1.5."""
+REST_S = 5
 MAX_LEFT_MB = 10
-"""What Ray's own processes grow by in the minute that a stall takes."""
+"""What Ray's own processes grow by in the minutes that a stall takes."""
+METRICS_EVERY_S = 12
+"""Ray exports metrics every ten seconds."""
+BUSY_CORES = 0.6
+"""An idle server takes 0.2 of a core, a rendering one 1.5 where it gets them."""
+FRAMES = "digital_human_frames_total{"
 SHORT_S = 10.0
 WARM_UPS = 3
 
@@ -46,22 +49,24 @@ class Stall:
 
     Attributes:
         clip_mb: size of the whole video.
+        clip_frames: frames of it.
         growth_mb: peak growth over the idle server while the reader stalls.
         left_mb: growth that is left `FREED_WITHIN_S` after the reader left.
-        idle_busy: CPU of all processes while nothing is asked of the server, in cores.
-        busy: the same from `PAUSED_WITHIN_S` after the stall began, over `PAUSE_WATCH_S`.
+        frames: rendered while nobody read.
+        busy_s: seconds into the stall when more than idling was last seen.
     """
 
     clip_mb: float
+    clip_frames: int
     growth_mb: float
     left_mb: float
-    idle_busy: float
-    busy: float
+    frames: int
+    busy_s: float
 
     @property
-    def paused(self) -> bool:
-        """Whether rendering had paused: next to no more work than at idle."""
-        return self.busy - self.idle_busy <= MAX_PAUSED_BUSY
+    def paused_after_s(self) -> float | None:
+        """Seconds into the stall after which nothing more was rendered; None if all was."""
+        return self.busy_s if self.frames < self.clip_frames else None
 
 
 class Peak:
@@ -114,38 +119,55 @@ def measure_stall(config: Path, seconds: float, environment: Mapping[str, str]) 
         LocalServer(with_key, environment=environment) as server,
     ):
         photo, options = demo_portrait(), {"size": "512"}
-        for _ in range(WARM_UPS):
-            clip = talk(server.url, photo, spoken(seconds), options, key)
-        time.sleep(5)
-        idle, idle_cpu_s = server.memory_bytes(), server.cpu_s()
-        time.sleep(PAUSE_WATCH_S)
-        idle_busy = (server.cpu_s() - idle_cpu_s) / PAUSE_WATCH_S
+        talk(server.url, photo, demo_speech(), options, key)
+        clip = talk(server.url, photo, spoken(seconds), options, key)
+        time.sleep(METRICS_EVERY_S)
+        idle = server.memory_bytes()
         peak = Peak(server)
         files = {"portrait": photo, "audio": spoken(seconds)}
         headers = {"authorization": f"Bearer {key}"}
         with (
             peak.watch(),
-            httpx.Client(base_url=server.url, timeout=120, trust_env=False) as client,
-            client.stream("POST", "/v1/talk", files=files, data=options, headers=headers) as answer,
+            httpx.Client(
+                base_url=server.url, headers=headers, timeout=120, trust_env=False
+            ) as client,
         ):
-            answer.raise_for_status()
-            reader = answer.iter_raw(4096)  # kept: when it goes, httpx hangs up
-            next(reader)
-            time.sleep(PAUSED_WITHIN_S)
-            busy_from_s = server.cpu_s()
-            time.sleep(PAUSE_WATCH_S)
-            busy = (server.cpu_s() - busy_from_s) / PAUSE_WATCH_S
-            time.sleep(max(0.0, clip.total_s - PAUSED_WITHIN_S - PAUSE_WATCH_S))
-            del reader
+            before = _frames(client)
+            with client.stream("POST", "/v1/talk", files=files, data=options) as answer:
+                answer.raise_for_status()
+                reader = answer.iter_raw(4096)  # kept: when it goes, httpx hangs up
+                next(reader)
+                busy_s = _watch(server, clip.total_s + REST_S)
+                time.sleep(METRICS_EVERY_S)
+                frames = _frames(client) - before
+                del reader
         time.sleep(FREED_WITHIN_S)
         left = server.memory_bytes() - idle
     return Stall(
         clip_mb=len(clip.video) / MB,
+        clip_frames=int(clip.headers["x-digital-human-frames"]),
         growth_mb=(peak.bytes - idle) / MB,
         left_mb=left / MB,
-        idle_busy=idle_busy,
-        busy=busy,
+        frames=frames,
+        busy_s=busy_s,
     )
+
+
+def _watch(server: LocalServer, seconds: float) -> float:
+    """Watch for some seconds, and return when the server was last seen to do more than idle."""
+    began_s, busy_s = time.monotonic(), 0.0
+    while (at_s := time.monotonic() - began_s) < seconds:
+        before_s = server.cpu_s()
+        time.sleep(1)
+        if server.cpu_s() - before_s > BUSY_CORES:
+            busy_s = at_s + 1
+    return busy_s
+
+
+def _frames(client: httpx.Client) -> int:
+    """Return how many frames the server has encoded since it started."""
+    lines = client.get("/metrics").raise_for_status().text.splitlines()
+    return round(sum(float(line.split()[-1]) for line in lines if line.startswith(FRAMES)))
 
 
 def spoken(seconds: float) -> bytes:

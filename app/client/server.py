@@ -127,14 +127,12 @@ class LocalServer:
         return total
 
     def memory_bytes(self) -> int:
-        """Return the memory of all processes; what several share counts once (PSS)."""
-        total = 0
-        for process in self.processes():
-            try:
-                total += int(process.memory_full_info().pss)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return total
+        """Return the anonymous and shared memory of all processes.
+
+        What several share counts once. Pages of files, such as libraries, do not count: their
+        shares change when other servers on this machine start or stop.
+        """
+        return sum(_memory_bytes(process.pid) for process in self.processes())
 
     def stop(self) -> None:
         """Stop every process and remove every file of the server."""
@@ -179,6 +177,16 @@ class LocalServer:
             "The server did not get ready.",
             f"Its log ends so:\n{log.read_text(errors='replace')[-4000:]}",
         )
+
+
+def _memory_bytes(pid: int) -> int:
+    """Return a process's share of anonymous and shared memory, 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    counted = ("Pss_Anon:", "Pss_Shmem:")
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(counted))
 
 
 def ray_environment(token: str) -> dict[str, str]:

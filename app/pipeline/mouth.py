@@ -36,6 +36,31 @@ CUT_BLUR = 0.5
 BLEND_BLUR = 0.25
 
 
+class LowerFace:
+    """The lower face in an upright square, from the middle of the nose to the neck.
+
+    Args:
+        crop_px: S > 0.
+    """
+
+    def __init__(self, crop_px: int) -> None:
+        self._crop_px = crop_px
+
+    def place(self, points_TK2: Floats) -> Floats:
+        """Return `crop_transforms`."""
+        return crop_transforms(points_TK2, self._crop_px)
+
+    def cut(self, pixels_THW3: Pixels, transforms: Floats) -> Pixels:
+        """Return the crops, (T, S, S, 3) uint8 RGB."""
+        return cut(pixels_THW3, transforms, self._crop_px)
+
+    def blend(
+        self, pixels_THW3: Pixels, crops_in: Pixels, crops_out: Pixels, transforms: Floats
+    ) -> Pixels:
+        """Return frames to which the model's changes are added."""
+        return blend(pixels_THW3, crops_in, crops_out, transforms)
+
+
 def crop_transforms(points_TK2: Floats, crop_px: int) -> Floats:
     """Return where the lower face of each frame lies, from the middle of the nose to the neck.
 

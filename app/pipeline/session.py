@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline import mouth
 from app.pipeline.config import SessionConfig
+from app.pipeline.mouth import to_crop
 from app.values import FrameGroup, LipGroup, Motion
 
 Animate = Callable[[Motion], Awaitable[FrameGroup]]
@@ -29,6 +30,33 @@ Windows = Callable[[int, int], NDArray[np.float32]]
 """Log-mel windows of frames [first, last): (T, 80, 16) float32 in [-4, 4]."""
 
 
+class Crops(Protocol):
+    """What a lip-sync model is shown of frames, and how its answers are put back.
+
+    A transform is a (2, 3) affine matrix from image px to crop px, pixel centres at .5.
+    """
+
+    def place(self, points_TK2: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the (T, 2, 3) float32 transforms of frames whose mesh points are given."""
+        ...
+
+    def cut(
+        self, pixels_THW3: NDArray[np.uint8], transforms: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Return the crops, (T, S, S, 3) uint8 RGB."""
+        ...
+
+    def blend(
+        self,
+        pixels_THW3: NDArray[np.uint8],
+        crops_in: NDArray[np.uint8],
+        crops_out: NDArray[np.uint8],
+        transforms: NDArray[np.float32],
+    ) -> NDArray[np.uint8]:
+        """Return frames with what a model made of the crops; nothing is written to."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that a session renders, and the models that render it.
@@ -38,7 +66,7 @@ class Scene:
         windows: the speech of any range of frames.
         animate: the portrait-animation model, bound to this session's portrait.
         paint: the lip-sync model.
-        crop_px: side S of the lip-sync model's crops.
+        crops: how the lip-sync model's crops are cut and put back.
         measure: told how long the stages take.
     """
 
@@ -46,7 +74,7 @@ class Scene:
     windows: Windows
     animate: Animate
     paint: Paint
-    crop_px: int
+    crops: Crops
     measure: Measure = lambda stage: nullcontext()
 
 
@@ -82,13 +110,14 @@ async def _finish(scene: Scene, frames: slice) -> FrameGroup:
     """Animate one group, then repaint its mouths."""
     with scene.measure("animate"):
         animated = await scene.animate(scene.motion[frames])
-    transforms = mouth.crop_transforms(animated.points, scene.crop_px)
+    transforms = scene.crops.place(animated.points)
     with scene.measure("cut"):
-        crops = await asyncio.to_thread(mouth.cut, animated.pixels, transforms, scene.crop_px)
-    points = mouth.to_crop(animated.points, transforms)
+        crops = await asyncio.to_thread(scene.crops.cut, animated.pixels, transforms)
+    points = to_crop(animated.points, transforms)
     speech = scene.windows(frames.start, frames.stop)
     with scene.measure("paint"):
         painted = await scene.paint(LipGroup(crops, points, speech))
     with scene.measure("blend"):
-        pixels = await asyncio.to_thread(mouth.blend, animated.pixels, crops, painted, transforms)
+        blend = scene.crops.blend
+        pixels = await asyncio.to_thread(blend, animated.pixels, crops, painted, transforms)
     return FrameGroup(pixels=pixels, points=animated.points)

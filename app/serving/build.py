@@ -26,8 +26,8 @@ def build_app(args: AppArgs) -> Application:
         serve.ingress()(Ingress),
         args,
         _bind(FaceAnalyzer, args.face, args.weights),
-        _bind(PortraitAnimator, args.portrait),
-        _bind(LipSync, args.lips),
+        _bind(PortraitAnimator, args.portrait, args.weights),
+        _bind(LipSync, args.lips, args.weights),
     )
 
 

@@ -19,7 +19,9 @@ from app.weights.store import WeightStore
 MAX_IMAGES = 8
 """Images that one run takes; the nets see one at a time."""
 
-CARD = ModelCard("face", "mediapipe", "litert", "float16", "Apache-2.0", embedded=False)
+CARD = ModelCard(
+    "face", "mediapipe", "litert", "float16", "Apache-2.0", embedded=False, weights="published"
+)
 
 
 class FaceAnalyzer:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from ray import serve
 
-from app.errors import NotReady
+from app.errors import NotReady, WeightsError
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import LipGroup, ModelCard
@@ -18,6 +19,8 @@ from app.variants.config import LipsConfig
 from app.variants.device import choose_device
 from app.variants.lips import LipModel
 from app.variants.viseme import Viseme
+from app.variants.wav2lip.model import Wav2LipModel, wav2lip_engine
+from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
 """Calls that one engine run joins: with groups of 8 frames, 32 frames."""
@@ -26,20 +29,23 @@ MAX_CALLS = 4
 class LipSync:
     """Repaints mouth crops after the speech; keeps no state of a session."""
 
-    def __init__(self, config: LipsConfig) -> None:
+    def __init__(self, config: LipsConfig, weights: WeightsConfig) -> None:
         self._config = config
+        self._weights = weights
         self._model: LipModel | None = None
         self._loading = threading.Lock()
         meter = SlotMeter(Meters(), "lips")
         self._slot = Slot(self._paint, MAX_CALLS, "lips", frames=len, observer=meter)
-        with suppress(NotReady):  # told by `ready`; raised here, Ray would try again and give up
+        # Told by `ready`; raised here, Ray would try again and give up.
+        with suppress(NotReady, WeightsError):
             self._load()
 
     async def ready(self) -> ModelCard:
-        """Return what serves this role; the embedded variant needs no weights.
+        """Return what serves this role.
 
         Raises:
             NotReady: the device that the settings insist on is not there.
+            WeightsError: a published variant's checkpoint is absent or damaged.
         """
         if self._model is None:
             await asyncio.to_thread(self._load)
@@ -49,7 +55,7 @@ class LipSync:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
-                self._model = _make(self._config)
+                self._model = _make(self._config, self._weights)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
 
@@ -73,9 +79,12 @@ class LipSync:
         return self._load().paint(groups)
 
 
-def _make(config: LipsConfig) -> LipModel:
+def _make(config: LipsConfig, weights: WeightsConfig) -> LipModel:
     """Return the model of a variant, on its device."""
     device = choose_device(config.device, "lips.device")
     match config.variant:
         case "viseme":
             return Viseme(device=device)
+        case "wav2lip":
+            engine = wav2lip_engine(tensors("wav2lip", config.weights, weights), device)
+            return Wav2LipModel(engine, config.weights, licence_of("wav2lip", config.weights))

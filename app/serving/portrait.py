@@ -4,20 +4,25 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from ray import serve
 
-from app.errors import NotReady
+from app.errors import NotReady, WeightsError
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
+from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
 from app.variants.device import choose_device
+from app.variants.liveportrait.model import LivePortrait
+from app.variants.liveportrait.nets import load_nets
 from app.variants.portrait import PortraitModel
-from app.variants.puppet import Prepared, Puppet
+from app.variants.puppet import Puppet
+from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
 """Calls that one engine run joins: with groups of 8 frames, 32 frames."""
@@ -29,11 +34,12 @@ Item = tuple[AnimateCall, Sitter | BaseException]
 class PortraitAnimator:
     """Animates portraits; keeps no state of a session but a bounded cache of prepared sitters."""
 
-    def __init__(self, config: PortraitConfig) -> None:
+    def __init__(self, config: PortraitConfig, weights: WeightsConfig) -> None:
         self._config = config
-        self._model: PortraitModel[Prepared] | None = None
+        self._weights = weights
+        self._model: PortraitModel[Any] | None = None
         self._loading = threading.Lock()
-        self._cache = BoundedCache[Prepared](
+        self._cache = BoundedCache[Any](
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
         self._slot = Slot(
@@ -43,24 +49,26 @@ class PortraitAnimator:
             frames=lambda item: len(item[0].motion),
             observer=SlotMeter(Meters(), "portrait"),
         )
-        with suppress(NotReady):  # told by `ready`; raised here, Ray would try again and give up
+        # Told by `ready`; raised here, Ray would try again and give up.
+        with suppress(NotReady, WeightsError):
             self._load()
 
     async def ready(self) -> ModelCard:
-        """Return what serves this role; the embedded variant needs no weights.
+        """Return what serves this role.
 
         Raises:
             NotReady: the device that the settings insist on is not there.
+            WeightsError: a published variant's checkpoints are absent or damaged.
         """
         if self._model is None:
             await asyncio.to_thread(self._load)
         return self._load().card
 
-    def _load(self) -> PortraitModel[Prepared]:
+    def _load(self) -> PortraitModel[Any]:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
-                self._model = _make(self._config)
+                self._model = _make(self._config, self._weights)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
@@ -85,7 +93,7 @@ class PortraitAnimator:
             [(self._prepare(call.key, sitter), call.motion) for call, sitter in items]
         )
 
-    def _prepare(self, key: str, sitter: Sitter | BaseException) -> Prepared:
+    def _prepare(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
         """Return a sitter's prepared form, from the cache where it can.
 
         Raises:
@@ -100,9 +108,18 @@ class PortraitAnimator:
         return prepared
 
 
-def _make(config: PortraitConfig) -> PortraitModel[Prepared]:
-    """Return the model of a variant, on its device."""
+def _make(config: PortraitConfig, weights: WeightsConfig) -> PortraitModel[Any]:
+    """Return the model of a variant, on its device.
+
+    Raises:
+        NotReady: the device is not there.
+        WeightsError: a checkpoint is absent or damaged.
+    """
     device = choose_device(config.device, "portrait.device")
     match config.variant:
         case "puppet":
             return Puppet(device=device)
+        case "liveportrait":
+            nets = load_nets(lambda of: tensors(of, config.weights, weights), device)
+            licence = licence_of("motion_extractor", config.weights)
+            return LivePortrait(nets, config.weights, licence)

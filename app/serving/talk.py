@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -21,13 +20,13 @@ from app.face.turns import turn, upright_turns
 from app.media.audio import decode_speech
 from app.media.image import DecodedPortrait, decode_portrait, fit
 from app.media.label import metadata, stamp
-from app.media.mel import speech_windows
 from app.media.mp4 import Mp4Writer
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
 from app.pipeline.motion import idle_motion, still_motion
-from app.pipeline.session import Animate, Scene, Windows, render
+from app.pipeline.session import Animate, Scene, render
 from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
+from app.serving.mouths import crops_for, windows_for
 from app.settings import AppArgs
 from app.timeline import frame_count
 from app.values import (
@@ -40,7 +39,6 @@ from app.values import (
     Speech,
     TalkJob,
 )
-from app.variants.config import CROP_PX
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -130,10 +128,10 @@ class Stage:
             check_size(mesh, self._args.face)
             scene = Scene(
                 motion=await asyncio.to_thread(_motion, job, speech),
-                windows=await asyncio.to_thread(_windows, speech, job.fps),
+                windows=windows_for(self._args.lips, speech, job.fps),
                 animate=await self._animator(portrait, mesh),
                 paint=self._paint,
-                crop_px=CROP_PX[self._args.lips.variant],
+                crops=crops_for(self._args.lips),
                 measure=times.measure,
             )
         height, width, _ = portrait.pixels.shape
@@ -251,14 +249,6 @@ def _motion(job: TalkJob, speech: Speech) -> Motion:
     if job.motion == "idle":
         return idle_motion(num_frames, job.fps, job.seed)
     return still_motion(num_frames)
-
-
-def _windows(speech: Speech, fps: Fraction) -> Windows:
-    """Return the log-mel windows of any frames of a speech, brought to one level.
-
-    Silence follows the speech, so that a mouth that spoke to the end shuts with it.
-    """
-    return partial(speech_windows, speech.levels, speech.gain_db, fps)
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[*Ts], T], *args: *Ts) -> T:

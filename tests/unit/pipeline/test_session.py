@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.config import SessionConfig
+from app.pipeline.mouth import LowerFace
 from app.pipeline.session import Scene, render
 from app.values import FrameGroup, LipGroup, Motion
 
@@ -53,7 +54,7 @@ class FakeModels:
             windows=lambda first, last: np.zeros((last - first, 80, 16), np.float32),
             animate=self.animate,
             paint=self.paint,
-            crop_px=32,
+            crops=LowerFace(32),
         )
 
 

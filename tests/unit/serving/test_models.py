@@ -29,15 +29,18 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 async def test_without_a_gpu_the_cards_say_cpu() -> None:
-    cards = [await PortraitAnimator(PortraitConfig()).ready(), await LipSync(LipsConfig()).ready()]
+    cards = [
+        await PortraitAnimator(PortraitConfig(), WeightsConfig()).ready(),
+        await LipSync(LipsConfig(), WeightsConfig()).ready(),
+    ]
     assert [(card.role, card.device) for card in cards] == [("portrait", "cpu"), ("lips", "cpu")]
 
 
 @pytest.mark.usefixtures("no_gpu")
 async def test_a_device_that_is_not_there_fails_readiness_and_not_the_constructor() -> None:
     animator, lip_sync = (
-        PortraitAnimator(PortraitConfig(device="cuda")),
-        LipSync(LipsConfig(device="cuda")),
+        PortraitAnimator(PortraitConfig(device="cuda"), WeightsConfig()),
+        LipSync(LipsConfig(device="cuda"), WeightsConfig()),
     )
     with pytest.raises(NotReady, match=r"portrait\.device is cuda"):
         await animator.ready()
@@ -59,7 +62,10 @@ async def test_a_replica_warns_once_of_gpus_that_it_does_not_use(
     warned: list[str] = []
     monkeypatch.setattr(gpus, "gpus_here", lambda: 1)
     monkeypatch.setattr(gpus.logger, "warning", warned.append)
-    animator, lip_sync = PortraitAnimator(PortraitConfig()), LipSync(LipsConfig())
+    animator, lip_sync = (
+        PortraitAnimator(PortraitConfig(), WeightsConfig()),
+        LipSync(LipsConfig(), WeightsConfig()),
+    )
     for _ in range(2):
         await animator.ready()
         await lip_sync.ready()
@@ -82,8 +88,8 @@ def refused(*args: object) -> None:
 @pytest.mark.parametrize(
     ("room", "maker", "deployment"),
     [
-        (portrait, "_make", lambda: PortraitAnimator(PortraitConfig())),
-        (lips, "_make", lambda: LipSync(LipsConfig())),
+        (portrait, "_make", lambda: PortraitAnimator(PortraitConfig(), WeightsConfig())),
+        (lips, "_make", lambda: LipSync(LipsConfig(), WeightsConfig())),
         (face, "Analyzer", lambda: FaceAnalyzer(FaceConfig(), WeightsConfig())),
     ],
     ids=["portrait", "lips", "face"],

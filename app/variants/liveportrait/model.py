@@ -1,0 +1,185 @@
+"""The published variant of the portrait-animation role: LivePortrait.
+
+T frames, K key points (21), P mesh points (478).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
+from app.variants.liveportrait.crop import SOURCE, cut, inverse, squares
+from app.variants.liveportrait.image import to_inputs
+from app.variants.liveportrait.landmarks import mesh_points
+from app.variants.liveportrait.motion import FaceMotion
+from app.variants.liveportrait.nets import Nets
+from app.variants.liveportrait.paste import Placement, feather, mesh_transform, paste, place
+from app.variants.liveportrait.pose import rotations
+from app.variants.liveportrait.ratios import eye_inputs, eye_ratios, lip_inputs, lip_ratios
+from app.variants.liveportrait.transfer import LIPS_SHUT_RATIO
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sitting:
+    """A portrait as the nets see it; all that depends on it alone.
+
+    Attributes:
+        volume: (1, 32, 16, 64, 64), its appearance, on the animator's device.
+        motion: how it looks, T = 1.
+        key_points: (1, 21, 3) float32, posed.
+        eyes: (1, 2) float32, opening of the image's left and right eye.
+        lips: (1, 1) float32.
+        placement: where the crop goes in the picture.
+        mesh: (478, 3) float32, the face's mesh in the crop's coordinates, [-1, 1] inside.
+        to_picture: (3, 3) float32, those coordinates to picture px, centres at .5.
+    """
+
+    volume: torch.Tensor
+    motion: FaceMotion
+    key_points: Floats
+    eyes: Floats
+    lips: Floats
+    placement: Placement
+    mesh: Floats
+    to_picture: Floats
+
+
+class LivePortrait:
+    """Moves a portrait's head and eyes, and shuts its lips for the lip-sync model.
+
+    Args:
+        nets: loaded.
+        weights: where theirs come from.
+        licence: of the weights.
+    """
+
+    def __init__(self, nets: Nets, weights: Literal["published", "seeded"], licence: str) -> None:
+        self._nets = nets
+        self.card = ModelCard(
+            role="portrait",
+            variant="liveportrait",
+            backend=nets.animator.backend,
+            precision="fp32",
+            licence=licence,
+            embedded=False,
+            device=nets.animator.device.type,
+            weights=weights,
+        )
+
+    def prepare(self, portrait: Portrait, mesh: FaceMesh) -> Sitting:
+        """Return all that depends on the portrait alone."""
+        points = mesh_points(mesh.points)[None]
+        matrices = squares(points, SOURCE).matrices()
+        crop = cut([portrait.pixels], matrices)[0]
+        image = to_inputs([crop])
+        motion = self._nets.motion(image)
+        back = inverse(matrices)[0]
+        to_picture = mesh_transform(back).astype(np.float64) @ _from_unit(crop.shape[0])
+        return Sitting(
+            volume=self._nets.appearance(image),
+            motion=motion,
+            key_points=motion.key_points(),
+            eyes=eye_ratios(points),
+            lips=lip_ratios(points),
+            placement=place(portrait.pixels, back, feather(crop.shape[0])),
+            mesh=_in_unit(mesh.points, to_picture),
+            to_picture=np.asarray(to_picture, np.float32),
+        )
+
+    def size_bytes(self, prepared: Sitting) -> int:
+        """Return the memory that a sitting holds."""
+        volume, placed = prepared.volume, prepared.placement
+        arrays = (placed.picture, placed.mask, placed.around, prepared.mesh)
+        return volume.nelement() * volume.element_size() + sum(array.nbytes for array in arrays)
+
+    def animate(self, items: Sequence[tuple[Sitting, Motion]]) -> list[FrameGroup]:
+        """Return one group per item; frames of all items go through the nets together."""
+        lengths = [len(motion) for _, motion in items]
+        if not sum(lengths):
+            return [_empty(sitting) for sitting, _ in items]
+        moves = [self._moved(sitting, motion) for sitting, motion in items]
+        sittings = [sitting for sitting, motion in items for _ in range(len(motion))]
+        faces = self._nets.animator.run(
+            torch.cat([sitting.volume for sitting in sittings]),
+            torch.from_numpy(np.concatenate([sitting.key_points for sitting in sittings])),
+            torch.from_numpy(np.concatenate([points for points, _ in moves])),
+        ).numpy()
+        parts = np.split(faces, np.cumsum(lengths)[:-1])
+        return [
+            _pasted(sitting, part, mesh)
+            for (sitting, _), part, (_, mesh) in zip(items, parts, moves, strict=True)
+        ]
+
+    def _moved(self, sitting: Sitting, motion: Motion) -> tuple[Floats, Floats]:
+        """Return key points (T, 21, 3) and mesh points (T, 478, 2) in picture px of a motion."""
+        if not len(motion):
+            return sitting.key_points[:0], np.zeros((0, len(sitting.mesh), 2), np.float32)
+        yaw, pitch, roll = (motion.pose[:, axis : axis + 1] for axis in range(3))
+        # Key points are x right, y down, z inwards: their yaw turns the nose to the left.
+        turn = rotations(pitch, -yaw, roll)
+        source, nets = sitting.motion, self._nets.retargeting
+        rotation = np.asarray(turn @ source.rotation, np.float32)
+        posed = replace(source, rotation=rotation).key_points()
+        blinking = self._blinks(sitting, motion.closure)
+        points = nets.stitched(sitting.key_points, posed + blinking)
+        shift = (points - posed - blinking).mean(axis=1)
+        if sitting.lips[0, 0] >= LIPS_SHUT_RATIO:
+            shut = lip_inputs(sitting.lips, np.zeros((1, 1), np.float32))
+            points = points + nets.lip_changes(sitting.key_points, shut)
+        return np.asarray(points, np.float32), _turned(sitting, rotation, shift)
+
+    def _blinks(self, sitting: Sitting, closure_T2: Floats) -> Floats:
+        """Return the changes of key points that shut the eyes: (T, 21, 3); none where it is 0.
+
+        The net is told one opening for both eyes. What it changes of eyes that stay as they are
+        is taken off, so that a face at rest is left alone.
+        """
+        nets, open_ratio = self._nets.retargeting, sitting.eyes[:, :1]
+        wanted = open_ratio * (1 - closure_T2.mean(axis=1, keepdims=True))
+        changed = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, wanted))
+        at_rest = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, open_ratio))
+        return np.asarray(changed - at_rest, np.float32)
+
+
+def _pasted(sitting: Sitting, faces: NDArray[np.uint8], points: Floats) -> FrameGroup:
+    if not len(faces):
+        return _empty(sitting)
+    return FrameGroup(np.stack(list(paste(sitting.placement, faces))), points)
+
+
+def _empty(sitting: Sitting) -> FrameGroup:
+    picture = sitting.placement.picture
+    return FrameGroup(
+        np.zeros((0, *picture.shape), np.uint8),
+        np.zeros((0, len(sitting.mesh), 2), np.float32),
+    )
+
+
+def _turned(sitting: Sitting, rotation_T33: Floats, shift_T3: Floats) -> Floats:
+    """Return where the mesh is after the head turned from the source's pose: (T, 478, 2) px."""
+    source = sitting.motion
+    offset = source.t * np.array([1, 1, 0], np.float32)
+    canonical = (sitting.mesh - offset) @ source.rotation[0].T
+    turned = canonical @ rotation_T33 + offset + shift_T3[:, None]
+    matrix = sitting.to_picture
+    return np.asarray(turned[..., :2] @ matrix[:2, :2].T + matrix[:2, 2], np.float32)
+
+
+def _from_unit(side_px: int) -> NDArray[np.float64]:
+    """Return what takes [-1, 1] to crop px, (3, 3), centres at .5."""
+    half = side_px / 2
+    return np.array([[half, 0, half], [0, half, half], [0, 0, 1]])
+
+
+def _in_unit(points_P3: Floats, to_picture: NDArray[np.float64]) -> Floats:
+    """Return mesh points in the crop's coordinates, depth in the same unit: (478, 3)."""
+    to_unit = np.linalg.inv(to_picture)
+    flat = points_P3[:, :2] @ to_unit[:2, :2].T + to_unit[:2, 2]
+    zoom = np.hypot(to_unit[0, 0], to_unit[1, 0])
+    return np.concatenate([flat, points_P3[:, 2:] * zoom], axis=1, dtype=np.float32)
