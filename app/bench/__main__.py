@@ -284,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     held = commands.add_parser("memory", help="a long recording, and a reader that stalls")
     held.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     held.add_argument("--seconds", type=float, default=600.0, help="default: %(default)s")
-    held.add_argument("--stall-seconds", type=float, default=120.0, help="default: %(default)s")
+    held.add_argument("--stall-seconds", type=float, default=60.0, help="default: %(default)s")
     held.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long = commands.add_parser("soak", help="good, bad and abandoned requests for minutes")
     long.add_argument("--minutes", type=_minutes, default=15.0, help="default: %(default)s")

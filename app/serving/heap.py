@@ -7,10 +7,14 @@ ended, and when its media have been decoded, which takes the most.
 
 import asyncio
 import ctypes
+import gc
 import time
 from collections.abc import Callable
 
 PAUSE_S = 0.5
+SETTLED_S = 8.0
+"""When the frames and errors of a session that was cut off are seldom referenced any more, but for
+cycles, which only the collector frees."""
 
 
 class Heap:
@@ -23,19 +27,30 @@ class Heap:
     def __init__(self, trim: Callable[[], object] | None = None) -> None:
         self._trim = trim or _glibc_trim()
         self._waiting: asyncio.TimerHandle | None = None
+        self._settling: asyncio.TimerHandle | None = None
         self._last_s = -PAUSE_S
 
     def release(self) -> None:
-        """Give free memory back soon; to be called on the event loop."""
-        if self._trim and not self._waiting:
-            loop = asyncio.get_running_loop()
+        """Give free memory back soon, and once more when all is quiet; on the event loop."""
+        if not self._trim:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
             pause_s = max(0.0, self._last_s + PAUSE_S - time.monotonic())
             self._waiting = loop.call_later(pause_s, self._release)
+        if self._settling:
+            self._settling.cancel()
+        self._settling = loop.call_later(SETTLED_S, self._settle)
 
     def _release(self) -> None:
         self._waiting, self._last_s = None, time.monotonic()
         if self._trim:
             asyncio.get_running_loop().run_in_executor(None, self._trim)
+
+    def _settle(self) -> None:
+        self._settling = None
+        gc.collect()
+        self._release()
 
 
 def _glibc_trim() -> Callable[[], object] | None:
