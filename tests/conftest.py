@@ -14,6 +14,9 @@ from app.client.server import ray_environment
 # Ray reads these when it is first imported, so they are set before any test module is.
 RAY_TOKEN = secrets.token_hex(32)
 os.environ.update(ray_environment(RAY_TOKEN))
+# OpenMP reads this when torch is imported: on busy cores, threads that spin while they wait take
+# up to five times the CPU.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A check of a change must not depend on luck; by hand, hypothesis keeps looking elsewhere.
 settings.register_profile("ci", derandomize=True)
