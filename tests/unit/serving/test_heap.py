@@ -13,15 +13,15 @@ async def test_many_sessions_that_end_together_trim_once_then_once_when_settled(
 ) -> None:
     monkeypatch.setattr(heap, "PAUSE_S", 0.05)
     monkeypatch.setattr(heap, "SETTLED_S", 0.2)
-    trims: list[None] = []
-    own = Heap(lambda: trims.append(None))
+    loop, trims = asyncio.get_running_loop(), asyncio.Queue[None]()
+    own = Heap(lambda: loop.call_soon_threadsafe(trims.put_nowait, None))
     for _ in range(5):
         own.release()
     async with asyncio.timeout(30):
-        while len(trims) < 2:
-            await asyncio.sleep(0.01)
+        await trims.get()
+        await trims.get()
     await asyncio.sleep(0.1)
-    assert len(trims) == 2
+    assert trims.empty()
 
 
 async def test_glibc_is_asked_by_default() -> None:
