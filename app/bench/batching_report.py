@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.bench.batching import TOLERANCE, Plan, Run, Verdict
 from app.bench.batching_load import MEANING, Figures
-from app.errors import NotReady
+from app.bench.figure import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,15 +70,8 @@ def plot(verdicts: Sequence[Verdict], file: Path) -> None:
     Raises:
         NotReady: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise NotReady(
-            "The plot needs matplotlib, which is not installed.",
-            'Run: pip install "digital-human[bench]".',
-        ) from None
     shapes = list(dict.fromkeys(verdict.shape for verdict in verdicts))
-    figure = Figure(figsize=(4 * len(shapes), 8), layout="constrained")
+    figure = new_figure(4 * len(shapes), 8)
     axes = figure.subplots(3, len(shapes), sharex=True, squeeze=False)
     for column, shape in enumerate(shapes):
         mine = [verdict for verdict in verdicts if verdict.shape == shape]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE
 from rich.table import Table
 
+from app.bench.figure import new_figure
 from app.bench.soak import Soak
 from app.bench.soak_requests import Kind
 from app.bench.soak_samples import (
@@ -21,7 +22,6 @@ from app.bench.soak_samples import (
     Growth,
     Usage,
 )
-from app.errors import NotReady
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,14 +109,7 @@ def plot(soak: Soak, file: Path) -> None:
     Raises:
         NotReady: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise NotReady(
-            "The plot needs matplotlib, which is not installed.",
-            'Run: pip install "digital-human[bench]".',
-        ) from None
-    figure = Figure(figsize=(14, 9), layout="constrained")
+    figure = new_figure(14, 9)
     panels = figure.subplots(2, 2, sharex=True)
     memory, descriptors, threads, store = panels.flat
     _lines(memory, soak, "memory, MB", lambda usage: usage.memory_bytes / MB)
