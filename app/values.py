@@ -72,18 +72,47 @@ class Sound:
         data: the file, sound or video.
         rate_hz: of the samples as they will be heard.
         channels: 1 or 2.
-        num_samples: of each channel.
+        num_samples: of each channel, as the file has them.
+        delay_samples: silence before the first of them; if negative, so many of them are dropped.
     """
 
     data: bytes = field(repr=False)
     rate_hz: int
     channels: int
     num_samples: int
+    delay_samples: int = 0
 
     @property
     def duration_s(self) -> Fraction:
-        """Media time from the first to past the last sample, in seconds."""
-        return Fraction(self.num_samples, self.rate_hz)
+        """Media time from the start, silence before the sound included, to its end, in seconds."""
+        return Fraction(max(0, self.delay_samples + self.num_samples), self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFile:
+    """An uploaded video, still in its file, and what its picture track holds.
+
+    Attributes:
+        data: the file.
+        width: px, even, upright and with square pixels; an odd last column is not counted.
+        height: px, even, likewise.
+        fps: nominal rate of the pictures in Hz, in [1, 60]; of a variable rate the average, of
+            less or more than that the nearest end.
+        start_s: media time of the first picture in its container, which sound may precede.
+        duration_s: media time from the first picture to past the last, in seconds.
+        is_constant_rate: whether all pictures are equally far apart, as finely as the
+            container's clock can say.
+        pictures: how many there are.
+    """
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    fps: Fraction
+    start_s: Fraction
+    duration_s: Fraction
+    is_constant_rate: bool
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
