@@ -50,13 +50,13 @@ def inspect_video(
     max_pixels = min(config.max_pixels, config.max_video_pixels)
     track = VideoTrack(data, max_pixels, is_left)
     try:
-        duration_s = (track.end - track.stamps[0]) * track.tick_s
+        fps, is_constant_rate = _rate(track.stamps, track.tick_s, track.stream.guessed_rate)
+        duration_s = _duration_s(track, fps if is_constant_rate else None)
         if duration_s > config.max_video_s:
             raise TooLarge(
                 f"The video is longer than {config.max_video_s:g} seconds.", "Send a shorter one."
             )
         width, height = _size(track, _first_picture(track, is_left), max_pixels)
-        fps, is_constant_rate = _rate(track.stamps, track.tick_s, track.stream.guessed_rate)
         start_s = track.stamps[0] * track.tick_s
         return VideoFile(
             data, width, height, fps, start_s, duration_s, is_constant_rate, len(track)
@@ -70,6 +70,14 @@ def _first_picture(track: VideoTrack, is_left: Callable[[], bool]) -> "av.VideoF
     if first is None:
         raise damaged()
     return first[1]
+
+
+def _duration_s(track: VideoTrack, fps: Fraction | None) -> Fraction:
+    """Return how long the pictures take, at a constant rate as long as that, not as the clock."""
+    duration_s = (track.end - track.stamps[0]) * track.tick_s
+    if fps and abs(len(track) / fps - duration_s) <= 2 * _JITTER_TICKS * track.tick_s:
+        return len(track) / fps
+    return duration_s
 
 
 def _size(track: VideoTrack, frame: "av.VideoFrame", max_pixels: int) -> tuple[int, int]:

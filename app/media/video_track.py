@@ -6,13 +6,13 @@ A picture's rank is its place in the order of presentation, its number that in t
 import io
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import av
-from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
@@ -42,6 +42,9 @@ _DECODERS = (
 
 _CUMULATIVE = ("gif", "apng")
 """Codecs that draw each picture on the one before, whatever their packets are flagged as."""
+
+_PHOTO_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
+"""Of photos in a container made for video (ISO/IEC 23008-12); those of sequences differ."""
 
 _COVER = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -117,7 +120,7 @@ class VideoTrack:
             self.stream.codec_context.options = {"max_pixels": str(max_pixels + 65_536)}
             self.tick_s = self.stream.time_base or Fraction(0)
             self.packets: list[Packet[VideoStream]] = self._read(is_left)
-            self._order()
+            self._order(self._stamps(data, is_left))
         except FFmpegError:
             self.close()
             raise damaged() from None
@@ -163,9 +166,11 @@ class VideoTrack:
                 stream.discard = Discard.all
         packets: list[Packet[VideoStream]] = []
         corrupt = 0
-        for packet in _reordered(self._container, self.stream):
+        for packet in self._container.demux(self.stream):
             if is_left():
                 raise Abandoned
+            if not packet.size:
+                continue
             if len(packets) == MAX_PACKETS:
                 raise TooLarge("The video has too many pictures.", "Send a shorter video.")
             packets.append(packet)
@@ -176,10 +181,22 @@ class VideoTrack:
             raise damaged()
         return packets
 
-    def _order(self) -> None:
-        """Find out when which packet is shown."""
+    def _stamps(self, data: bytes, is_left: Callable[[], bool]) -> list[int | None]:
+        """Return when each packet's picture is shown, as far as the file says."""
         packets = self.packets
         stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
+        if self._container.format.name != "avi" or self.stream.codec_context.name != "h264":
+            return stamps
+        # An AVI numbers its pictures as they are coded, and these are shown in another order.
+        options = self.stream.codec_context.options
+        order = [n for n in _shown_order(data, options, is_left) if n < len(packets)]
+        known = sorted(packets[n].dts or 0 for n in order)
+        shown = dict(zip(order, known, strict=True))
+        return [shown.get(n) for n in range(len(packets))]
+
+    def _order(self, stamps: list[int | None]) -> None:
+        """Sort out which packet is shown when."""
+        packets = self.packets
         is_cumulative = self.stream.codec_context.name in _CUMULATIVE
         keys = [n for n, packet in enumerate(packets) if packet.is_keyframe and not is_cumulative]
         # What a recording that begins midway holds before its first key frame is never shown.
@@ -227,7 +244,7 @@ def damaged() -> UnsupportedMedia:
 def _picture_stream(container: "InputContainer") -> "VideoStream":
     """Return the first track of moving pictures that has a decoder here."""
     streams = [s for s in container.streams.video if not s.disposition & _COVER]
-    if not streams:
+    if not streams or container.metadata.get("major_brand") in _PHOTO_BRANDS:
         raise UnsupportedMedia("The file has no picture track.", _HINT)
     for stream in streams:
         context = stream.codec_context
@@ -244,24 +261,26 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _reordered(
-    container: "InputContainer", stream: "VideoStream"
-) -> "Iterator[Packet[VideoStream]]":
-    """Yield a track's packets that hold something, their time stamps those of presentation."""
-    packets = (packet for packet in container.demux(stream) if packet.size)
-    if container.format.name != "avi" or stream.codec_context.name not in ("h264", "hevc"):
-        yield from packets
-        return
-    # An AVI numbers its pictures as they are coded; which is shown when, their headers say.
-    reorder = BitStreamFilterContext("dts2pts", stream)
-    delay: int | None = None
-    for packet in chain(packets, [None]):
-        for ordered in reorder.filter(packet):
-            if ordered.pts is not None and ordered.dts is not None:
-                # What reordering delays the coder by, is no delay of the first picture.
-                delay = ordered.pts - ordered.dts if delay is None else delay
-                ordered.pts -= delay
-            yield ordered
+def _shown_order(data: bytes, options: Mapping[str, str], is_left: Callable[[], bool]) -> list[int]:
+    """Return the numbers of a file's packets in the order that a decoder shows them in.
+
+    All are decoded, yet without what makes pixels of them.
+    """
+    order: list[int] = []
+    with opened(data) as container:
+        stream = _picture_stream(container)
+        context = stream.codec_context
+        context.thread_count = 1
+        context.options = {**options, "skip_loop_filter": "all", "skip_idct": "all"}
+        packets = (packet for packet in container.demux(stream) if packet.size)
+        for number, packet in enumerate(chain(packets, [None])):
+            if is_left():
+                raise Abandoned
+            if packet is not None:
+                packet.pts = number
+            with suppress(FFmpegError):
+                order += [f.pts for f in context.decode(packet) if f.pts is not None]
+    return order
 
 
 def _is_hidden(packet: "Packet[VideoStream]", stream: "VideoStream") -> bool:
