@@ -22,8 +22,8 @@ from app.values import VideoFile
 _HELD_PICTURES = 32
 """Backwards, so many are decoded at a time: each time costs the way from a key frame."""
 
-_GROWTH = 4
-"""Pictures may become so many times larger midway than the first one is."""
+_GROWTH, _GROWN_PIXELS = 4, 4096 * 2304
+"""Pictures may become so many times larger midway than the first one is, up to this size."""
 
 
 class FrameReader:
@@ -65,7 +65,9 @@ class FrameReader:
         self.num_slots = frame_count(video.duration_s, fps)
         self.width, self.height = _fitted(video.width, video.height, longer_side_px)
         self._painter = Painter(self.width, self.height, background_rgb)
-        self._track = VideoTrack(video.data, _GROWTH * video.width * video.height, is_left)
+        pixels = (video.width + 1) * (video.height + 1)  # what was odd was coded, too
+        max_pixels = max(pixels, min(_GROWTH * pixels, _GROWN_PIXELS))
+        self._track = VideoTrack(video.data, max_pixels, is_left)
         self._decoder = PictureDecoder(self._track, is_left)
         self._held: dict[int, NDArray[np.uint8]] = {}  # by rank
         self._before: av.VideoFrame | None = None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.errors import AudioTooLong, UnsupportedMedia
 from app.media.packet_index import is_index_absurd
+from app.media.packets import packets_of
 from app.media.wholeness import announced_samples, is_cut
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class _Track:
 
     def start_s(self) -> Fraction | None:
         """Return when the first sample is heard, reading as far as that; None if none is."""
-        for packet in self._container.demux(self._stream):
+        for packet in packets_of(self._container, self._stream):
             if self._is_left():
                 raise Abandoned
             with suppress(FFmpegError):
@@ -219,7 +220,7 @@ class _Track:
         """Yield what each packet holds, (C, N) as it was coded."""
         # The last AAC or Opus frame of an MP4 holds more than belongs to the recording.
         waiting: tuple[NDArray[np.generic], Packet[AudioStream]] | None = None
-        for packet in self._container.demux(self._stream):
+        for packet in packets_of(self._container, self._stream):
             if self._is_left():  # packet by packet, because some hold nothing
                 raise Abandoned
             raw = self._decoded(packet)

@@ -18,6 +18,7 @@ from av.stream import Discard, Disposition
 
 from app.errors import TooLarge, UnsupportedMedia
 from app.media.packet_index import is_index_absurd
+from app.media.packets import packets_of
 from app.media.recording import Abandoned
 from app.media.wholeness import is_cut
 
@@ -166,7 +167,7 @@ class VideoTrack:
                 stream.discard = Discard.all
         packets: list[Packet[VideoStream]] = []
         corrupt = 0
-        for packet in self._container.demux(self.stream):
+        for packet in packets_of(self._container, self.stream):
             if is_left():
                 raise Abandoned
             if not packet.size:
@@ -272,7 +273,7 @@ def _shown_order(data: bytes, options: Mapping[str, str], is_left: Callable[[], 
         context = stream.codec_context
         context.thread_count = 1
         context.options = {**options, "skip_loop_filter": "all", "skip_idct": "all"}
-        packets = (packet for packet in container.demux(stream) if packet.size)
+        packets = (packet for packet in packets_of(container, stream) if packet.size)
         for number, packet in enumerate(chain(packets, [None])):
             if is_left():
                 raise Abandoned
