@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
 # Packages that only some rooms may touch.
 RESERVED = {
     "ray": {"serving", "bench"},
+    "onnxruntime": {"bench", "runtime", "variants"},
     "torch": {"models", "runtime", "variants", "weights", "bench"},
     "starlette": {"api", "serving"},
     "av": {"media"},

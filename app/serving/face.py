@@ -10,6 +10,7 @@ from ray import serve
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
+from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.meters import Meters, SlotMeter
 from app.values import FaceMesh, FaceQuery, ModelCard
@@ -54,6 +55,7 @@ class FaceAnalyzer:
                 analyzer = Analyzer(nets, self._config)
                 analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
                 self._analyzer = analyzer
+                announce("FaceAnalyzer", CARD)
             return self._analyzer
 
     def _analyze(self, queries: Sequence[FaceQuery]) -> list[list[FaceMesh]]:

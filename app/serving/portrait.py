@@ -9,6 +9,7 @@ from typing import Any
 from ray import serve
 
 from app.errors import NotReady, WeightsError
+from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
@@ -69,6 +70,7 @@ class PortraitAnimator:
         with self._loading:
             if self._model is None:
                 self._model = _make(self._config, self._weights)
+                announce("PortraitAnimator", self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 

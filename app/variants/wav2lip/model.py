@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.models.folding import folded
 from app.models.renaming import load_official
 from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.painter import Painter
@@ -70,6 +71,6 @@ def wav2lip_engine(state: Mapping[str, NDArray[Any]], device: str) -> EagerEngin
     """
     net = Wav2Lip()
     load_official(net, WAV2LIP, {key: torch.from_numpy(value) for key, value in state.items()})
-    net.fold()
+    net = folded(net)
     chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
     return EagerEngine(Painter(net), device, chunk_frames=chunk_frames)
