@@ -8,7 +8,6 @@ the centre of the first pixel is (0.5, 0.5).
 import hashlib
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,10 +158,12 @@ class FrameGroup:
     Attributes:
         pixels: (T, H, W, 3) uint8 RGB.
         points: (T, 478, 2) float32, where each mesh point is in each frame, image px.
+        seen: (T,) bool, which frames show the face; None if all do.
     """
 
     pixels: NDArray[np.uint8]
     points: NDArray[np.float32]
+    seen: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,29 +182,6 @@ class LipGroup:
 
     def __len__(self) -> int:
         return len(self.crops)
-
-
-@dataclass(frozen=True, slots=True)
-class TalkJob:
-    """One validated request for a talking head; the media are still as they came.
-
-    Attributes:
-        portrait: bytes of an image file.
-        audio: bytes of an audio file.
-        fps: frames per second of the answer, in [1, 60].
-        size: longer side of the answer in px, or None for the photo's own.
-        motion: "idle" sways and blinks; "none" holds the photo still.
-        face_index: which face, 0 the largest; None takes the largest.
-        seed: of the idle motion.
-    """
-
-    portrait: bytes
-    audio: bytes
-    fps: Fraction
-    size: int | None
-    motion: Literal["idle", "none"]
-    face_index: int | None
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from app.models.folding import folded as folded  # some still take it from here
-
 
 def halve_kernel(weight: Tensor) -> Tensor:
     """Return the kernel that does on the small image what `weight` does on the doubled one.

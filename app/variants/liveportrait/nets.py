@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from app.models.folding import folded
 from app.models.liveportrait import state_dict
 from app.models.liveportrait.animator import Animator
 from app.models.liveportrait.appearance import AppearanceExtractor
 from app.models.liveportrait.decoder import Decoder
-from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.stitching import Perceptron
 from app.models.liveportrait.warping import WarpingNet
