@@ -69,8 +69,9 @@ class Holding:
         stays = 1 - _smoothstep((self._lost_s - HOLD_S) / EASE_BACK_S)
         lags = 1 - _smoothstep(self._found_s / EASE_IN_S)
         wanted: Floats = self._rest + np.float32(stays) * (self._target - self._rest)
-        self._shown = wanted + np.float32(lags) * self._lag
-        return self._shown
+        shown: Floats = wanted + np.float32(lags) * self._lag
+        self._shown = shown
+        return shown
 
 
 def _smoothstep(share: float) -> float:

@@ -39,10 +39,15 @@ async def animate(job: AnimateJob, session: Session) -> Take:
         height=height,
         faces=sat.faces,
         times=session.times,
-        notes=notes_of(photo),
+        notes=(*notes_of(photo), *_left_out(session.args.portrait)),
         frames_without_face=lambda: driving.performing.frames_without_face,
         close=session.close,
     )
+
+
+def _left_out(config: PortraitConfig) -> tuple[str, ...]:
+    """Return what the client should know of the portrait model."""
+    return ("head-and-eyes-only",) if config.variant == "puppet" else ()
 
 
 def _check_variant(transfer: TransferSettings, config: PortraitConfig) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.driving import Performance
+from app.driving import Performance, TransferSettings
 from app.errors import NoFace
 from app.face.choice import choose
 from app.face.tracking import Track
@@ -20,6 +20,7 @@ from app.timeline import frame_count
 from app.values import FaceMesh, Portrait, Sound, VideoFile
 from app.variants.liveportrait.driving import DrivingSquare
 from app.variants.liveportrait.sequence import load
+from app.variants.liveportrait.transfer import reference
 
 ZIP = b"PK\x03\x04"
 """How a motion sequence begins, and no video."""
@@ -90,7 +91,10 @@ def _of_sequence(data: bytes, fps: Fraction | None) -> Driving:
     performance, own = sequence.performance, sequence.fps
     num_frames = frame_count(len(performance) / own, fps or own)
     performing = DrivingSequence(performance, own, fps or own)
-    return Driving(performing, performance[:1], fps or own, num_frames, 0, None)
+    # Of a single motion, as of a driving picture, the first one is a face at rest.
+    rest = reference(performance.motion, TransferSettings())
+    first = replace(performance[:1], motion=rest)
+    return Driving(performing, first, fps or own, num_frames, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,10 @@ async def film(
 
     with session.times.measure("face"):
         pixels, meshes = await _first_faces(session, player, reader.num_slots, fps)
-    mesh = choose(meshes, face_index, session.args.face)
+    # A face is large enough, or not, in the video's own pixels.
+    shrink = max(reader.width, reader.height) / max(video.width, video.height)
+    own = [mesh.scaled(1 / shrink, 1 / shrink) for mesh in meshes]
+    mesh = choose(own, face_index, session.args.face).scaled(shrink, shrink)
     size = (reader.width, reader.height)
     return Film(read, follow, reader.num_slots, fps, *size, pixels, mesh, len(meshes))
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from app.errors import DeadlineExceeded
 from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
 from app.media.label import stamp
-from app.media.report import report_box
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
 from app.pipeline.session import render
+from app.report import report_box
 from app.serving.animate import animate
 from app.serving.decoders import Decoders, run
 from app.serving.lipsync import lipsync

@@ -38,7 +38,7 @@ def as_motion(driven: Driven, source_rotation: Floats, limits_deg: Limits | None
         turn = performance.motion.rotation
         if settings.relative:
             turn = turn @ driven.first.motion.rotation.transpose(0, 2, 1) @ source_rotation
-        pose = np.float32(settings.multiplier) * pose_deg(source_rotation.T @ turn)
+        pose = np.asarray(settings.multiplier * pose_deg(source_rotation.T @ turn), np.float32)
     if limits_deg is not None:
         limits: Floats = np.array(limits_deg, np.float32)
         pose = np.asarray(limits * np.tanh(pose / limits), np.float32)

@@ -26,7 +26,6 @@ from app.variants.liveportrait.transfer import (
     Openings,
     adjusted,
     driven,
-    reference,
 )
 
 Floats = NDArray[np.float32]
@@ -154,9 +153,7 @@ class LivePortrait:
     def _driven(self, sitting: Sitting, motion: Driven) -> tuple[Floats, Floats]:
         """Return key points and mesh points of a head that follows a driving performance."""
         source, settings, performance = sitting.motion, motion.settings, motion.performance
-        moved = driven(
-            source, performance.motion, reference(motion.first.motion, settings), settings
-        )
+        moved = driven(source, performance.motion, motion.first.motion, settings)
         openings = Openings(sitting.eyes, sitting.lips, performance.eyes, performance.lips)
         points = adjusted(source, moved, settings, self._nets.retargeting, openings)
         return points, _followed(sitting, moved, points, settings.multiplier)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 
 REPORT_ID = uuid.uuid5(uuid.NAMESPACE_URL, "urn:digital-human:report")
-"""Of the box: 5cc7..., the same in every video."""
+"""Of the box, the same in every video."""
 
 _HEAD_BYTES = 8 + 16
 _MAX_BYTES = 64 * 1024
