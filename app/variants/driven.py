@@ -35,9 +35,10 @@ def as_motion(driven: Driven, source_rotation: Floats, limits_deg: Limits | None
     frames = len(performance)
     pose: Floats = np.zeros((frames, 3), np.float32)
     if settings.region in ("all", "pose"):
-        turn = performance.motion.rotation
+        turn: NDArray[np.float32] = performance.motion.rotation
         if settings.relative:
-            turn = turn @ driven.first.motion.rotation.transpose(0, 2, 1) @ source_rotation
+            first = driven.first.motion.rotation.transpose(0, 2, 1)
+            turn = np.asarray(turn @ first @ source_rotation, np.float32)
         pose = np.asarray(settings.multiplier * pose_deg(source_rotation.T @ turn), np.float32)
     if limits_deg is not None:
         limits: Floats = np.array(limits_deg, np.float32)
