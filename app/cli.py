@@ -1,6 +1,7 @@
 """The `digital-human` command."""
 
 import argparse
+import mimetypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ COMMANDS = {
         "animate.mp4",
     ),
     "lipsync": Command(
-        "make the mouth in a video follow a recording",
-        {"video": "video of someone's face", "audio": "recording"},
+        "make the mouth in a video or a photo follow a recording",
+        {"video": "video of someone's face, or a photo", "audio": "recording"},
         CLIP,
         "lipsync.mp4",
     ),
@@ -101,6 +102,8 @@ def _send(command: Command, args: argparse.Namespace) -> None:
     files = {name: path.read_bytes() for name in names if (path := getattr(args, name))}
     if command.optional in files:
         fields.setdefault("motion", "file")
+    if "video" in files and (mimetypes.guess_type(args.video)[0] or "").startswith("image/"):
+        files["portrait"] = files.pop("video")
     try:
         made = post(args.url, f"/v1/{args.command}", files, fields, args.key)
     except httpx.ConnectError:
@@ -110,6 +113,9 @@ def _send(command: Command, args: argparse.Namespace) -> None:
     lost = (read_report(made.video) or {}).get("frames_without_face", 0)
     without = f" ({lost} without a face)" if lost else ""
     print(f"{args.out}: {frames} frames{without}, {made.total_s:.1f} s")
+    print(f"Made by: {made.headers.get('x-digital-human-models', 'unknown')}")
+    if notes := made.headers.get("x-digital-human-notes"):
+        print(f"Notes: {notes}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,7 +141,11 @@ def _add(send: argparse.ArgumentParser, command: Command) -> None:
     for part, text in command.files.items():
         send.add_argument(part, type=Path, help=text)
     if command.optional:
-        send.add_argument(f"--{command.optional}", type=Path, help="driving video or .npz")
+        send.add_argument(
+            f"--{command.optional}",
+            type=Path,
+            help="driving video or .npz; --motion is `file` then",
+        )
     send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
     send.add_argument("--out", type=Path, default=Path(command.out), help="default: %(default)s")
     send.add_argument("--key", default="", help="API key, where the server wants one")

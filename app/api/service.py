@@ -17,7 +17,7 @@ class Clip:
         rest: the other bytes; closing the generator stops all work for the video.
         frames: how many frames the whole video has.
         faces: how many faces the portrait shows, or the video where one is first seen.
-        models: who makes it, one card per role.
+        models: who makes it, one card per role that has a part in it.
         server_timing: value of the `Server-Timing` header.
         notes: what the client should know about its input, by short stable names.
     """

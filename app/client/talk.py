@@ -121,6 +121,9 @@ def problem_of(answer: httpx.Response) -> dict[str, object]:
     if answer.headers.get("content-type") == "application/problem+json":
         problem: dict[str, object] = answer.json()
         return problem
+    if answer.status_code == 404 and "/-/routes" in answer.text:  # Serve's proxy, before us
+        detail, hint = "The server is still starting.", "Try again once /readyz says ready."
+        return {"code": "not_found", "detail": detail, "hint": hint}
     return {"code": "unknown", "detail": answer.text[:200], "hint": ""}
 
 

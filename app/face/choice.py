@@ -74,7 +74,8 @@ def choose(
     if not 0 <= index < len(meshes):
         raise NoFace(
             f"Faces found: {len(meshes)}. There is none with face_index {index}.",
-            f"Faces are counted from 0, largest first: use 0 to {len(meshes) - 1}.",
+            "Faces are counted from 0, largest first: "
+            + ("leave it out." if len(meshes) == 1 else f"use 0 to {len(meshes) - 1}."),
         )
     chosen = meshes[index]
     size_px = face_px(chosen.points)

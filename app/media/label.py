@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEXT = "AI-generated"
-COMMENT = "Synthetic video, made by Digital Human from one photo and a recording."
+COMMENT = "Synthetic video, made by Digital Human from a person's picture."
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _HEIGHT_SHARE = 0.028

@@ -10,6 +10,7 @@ from typing import TypeVar, TypeVarTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import UnsupportedMedia
 from app.media.audio import decode_speech
 from app.media.config import MediaConfig
 from app.media.frame_reader import FrameReader
@@ -20,6 +21,8 @@ from app.values import Sound, Speech, VideoFile
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
+
+MOTIONS_HINT = " Or send a motion sequence, the .npz of POST /v1/motions."
 
 RECORDINGS = 2
 """Recordings, or videos before they play, that are decoded at once: a long one holds up no short
@@ -47,9 +50,15 @@ class Decoders:
         """Return a recording; once `left` is set, decoding ends."""
         return await run(self._recordings, decode_speech, data, self._config, left.is_set)
 
-    async def video(self, data: bytes, left: threading.Event) -> VideoFile:
-        """Return what a video holds."""
-        return await run(self._recordings, inspect_video, data, self._config, left.is_set)
+    async def video(self, part: str, data: bytes, left: threading.Event) -> VideoFile:
+        """Return what a video holds; refusals name the part of the request."""
+        try:
+            return await run(self._recordings, inspect_video, data, self._config, left.is_set)
+        except UnsupportedMedia as error:
+            hint = error.hint + (MOTIONS_HINT if part == "driving" else "")
+            raise UnsupportedMedia(
+                f"The part `{part}` cannot be used: {error.detail}", hint
+            ) from None
 
     async def sound(self, video: VideoFile, left: threading.Event) -> Sound | None:
         """Return the sound track of a video."""

@@ -74,7 +74,7 @@ async def driving_of(
     if data.startswith(ZIP):
         return _of_sequence(data, fps)
     with session.times.measure("decode"):
-        video = await session.decoders.video(data, session.left)
+        video = await session.decoders.video("driving", data, session.left)
         sound = await session.decoders.sound(video, session.left) if keeps_sound else None
     fps = fps or video.fps
     side_px = min(session.args.face.max_side_px, max(video.width, video.height))

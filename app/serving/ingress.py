@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
-from typing import Any
+from typing import Any, assert_never
 
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
@@ -14,7 +14,7 @@ from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.service import Clip, Recorded
 from app.errors import DeadlineExceeded, NotReady
-from app.jobs import ClipJob, MotionsJob
+from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
 from app.observability.metrics import FIRST_FRAGMENT, FRAMES, LATENCY, REQUESTS, SESSIONS, STAGE
 from app.observability.stages import StageTimes
 from app.serving.calls import call
@@ -82,7 +82,7 @@ class Ingress:
             rest=video,
             frames=take.scene.num_frames,
             faces=take.faces,
-            models=cards,
+            models=[card for card in cards if card.role in _roles(job)],
             server_timing=times.server_timing(),
             notes=take.notes,
         )
@@ -94,7 +94,8 @@ class Ingress:
             stack.callback(self._heap.release)
             cards = self._cards or await self.models()
             data, frames, without_face = await self._stage.record(job, times)
-        return Recorded(data, frames, without_face, cards, times.server_timing())
+        made_by = [card for card in cards if card.role != "lips"]
+        return Recorded(data, frames, without_face, made_by, times.server_timing())
 
     def _times(self) -> StageTimes:
         return StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
@@ -123,6 +124,18 @@ class Ingress:
             *(route, outcome, seconds),
             extra={"route_path": route, "outcome": outcome, "seconds": round(seconds, 3)},
         )
+
+
+def _roles(job: ClipJob) -> frozenset[str]:
+    """Return the roles whose models make the video of a job."""
+    match job:
+        case TalkJob():
+            return frozenset(("face", "portrait", "lips"))
+        case AnimateJob():
+            return frozenset(("face", "portrait"))
+        case LipsyncJob():
+            return frozenset(("face", "lips"))
+    assert_never(job)
 
 
 async def _owning(

@@ -44,7 +44,7 @@ async def _of_video(job: LipsyncJob, session: Session) -> Take:
     """Return a video, there and back as long as the speech goes on, with another mouth."""
     with session.times.measure("decode"):
         speech = await session.decoders.speech(job.audio, session.left)
-        video = await session.decoders.video(job.face, session.left)
+        video = await session.decoders.video("video", job.face, session.left)
     session.check_size(job.size, video.width, video.height)
     fps = job.fps or video.fps
     footage = await film(session, video, fps, job.size, job.face_index)
