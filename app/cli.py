@@ -110,7 +110,9 @@ def _send(command: Command, args: argparse.Namespace) -> None:
         raise NotReady(f"No server answers at {args.url}.", "Start one; see the README.") from None
     args.out.write_bytes(made.video)
     frames = made.headers["x-digital-human-frames"]
-    lost = (read_report(made.video) or {}).get("frames_without_face", 0)
+    report = read_report(made.video) or {}
+    header = made.headers.get("x-digital-human-frames-without-face", "0")
+    lost = report.get("frames_without_face", int(header))
     without = f" ({lost} without a face)" if lost else ""
     print(f"{args.out}: {frames} frames{without}, {made.total_s:.1f} s")
     print(f"Made by: {made.headers.get('x-digital-human-models', 'unknown')}")

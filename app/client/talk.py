@@ -97,8 +97,11 @@ def post(
     first_bytes, first_s = 0, 0.0
     video = bytearray()
     # No limit between bytes but a generous one: a loaded server makes its clients wait.
+    # A motion sequence comes as a whole, once its video was watched to the end.
+    read_s = None if route == "/v1/motions" else 120.0
+    timeout = httpx.Timeout(120, read=read_s)
     with (
-        httpx.Client(base_url=url, timeout=httpx.Timeout(120), trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=timeout, trust_env=False) as client,
         client.stream("POST", route, files=parts, data=options or {}, headers=headers) as answer,
     ):
         if answer.status_code != 200:

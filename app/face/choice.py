@@ -48,7 +48,7 @@ def check_size(mesh: FaceMesh, config: FaceConfig) -> None:
         raise FaceTooSmall(
             f"The face would be {size_px:.0f} px high in the video; "
             f"at least {config.min_video_face_px} are needed.",
-            "Ask for a larger `size`, or cut the photo around the face.",
+            "Ask for a larger `size`, or cut the picture around the face.",
         )
 
 
@@ -82,11 +82,11 @@ def choose(
     if size_px < limits.min_face_px:
         raise FaceTooSmall(
             f"The face is {size_px:.0f} px high; at least {limits.min_face_px} are needed.",
-            "Use the original if this is a reduced copy, or a photo taken from nearer.",
+            "Use the original if this is a reduced copy, or a picture taken from nearer.",
         )
     if is_profile(chosen, limits) or abs(yaw_deg(chosen.points)) > limits.max_yaw_deg:
         raise FaceTurnedAway(
             "The face is turned too far from the camera.",
-            "Use a photo in which the person looks towards the camera: both eyes must be seen.",
+            "Use a picture in which the person looks towards the camera: both eyes must be seen.",
         )
     return chosen

@@ -1,5 +1,6 @@
 """One face followed through a video."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,22 +24,26 @@ LONGEST_STEP_S = 0.5
 MOST_GROWTH = 1.5
 """A face that grows or shrinks by more from frame to frame is another one, or none."""
 
+NEAR_FACES, FACES_PER_S = 0.75, 1.5
+"""How far from where it was lost a face may be found again, in its sizes: at once, and more for
+each second that it was not seen. Whoever is further away is somebody else."""
+
 
 @dataclass(slots=True, eq=False)
 class Track:
     """What is known of a face that is followed; one per video, handed on from call to call.
 
     Attributes:
-        face_index: which face to start with, 0 the largest, while no `place` is known.
-        place: the face where it was last seen, unsmoothed; the nearest to it is followed.
+        place: the face where it was last seen, unsmoothed; who is near it is followed.
+        seen_s: media time when that was, seconds.
         tracked: the same, if the frame before showed it.
         time_s: media time of the frame before, seconds.
         searched_s: when an image was last searched thoroughly and in vain.
         smoothing: of the points.
     """
 
-    face_index: int = 0
     place: FaceMesh | None = None
+    seen_s: float = -math.inf
     tracked: FaceMesh | None = None
     time_s: float = -math.inf
     searched_s: float = -math.inf
@@ -77,7 +82,7 @@ class FaceTracker:
         track.tracked = mesh
         if mesh is None:
             return None
-        track.place = mesh
+        track.place, track.seen_s = mesh, time_s
         points = track.smoothing.smooth(mesh.points, time_s)
         return FaceMesh(points, mesh.blendshapes, mesh.score)
 
@@ -102,12 +107,23 @@ class FaceTracker:
         if not meshes:
             return None
         if track.place is None:
-            return meshes[min(track.face_index, len(meshes) - 1)]
-        last = track.place.points[:, :2].mean(axis=0)
-        return min(
-            meshes,
-            key=lambda mesh: float(np.linalg.norm(mesh.points[:, :2].mean(axis=0) - last)),
-        )
+            return meshes[0]
+        return _nearest(meshes, track.place, max(0.0, track.time_s - track.seen_s))
+
+
+def _nearest(meshes: Sequence[FaceMesh], place: FaceMesh, lost_s: float) -> FaceMesh | None:
+    """Return the face nearest to a place, if it may be the one that was lost there so long ago."""
+    size = max(1e-6, face_px(place.points))
+
+    def distance(mesh: FaceMesh) -> float:
+        gap = mesh.points[:, :2].mean(axis=0) - place.points[:, :2].mean(axis=0)
+        return float(np.linalg.norm(gap)) / size
+
+    nearest = min(meshes, key=distance)
+    growth = face_px(nearest.points) / size
+    allowed = MOST_GROWTH * (1 + lost_s)
+    is_same = distance(nearest) <= NEAR_FACES + FACES_PER_S * lost_s
+    return nearest if is_same and 1 / allowed < growth < allowed else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +158,12 @@ class Followed:
 
 def follow(analyzer: FaceAnalyzer, query: FollowQuery) -> Followed:
     """Return where a face was in the frames of a query."""
-    tracker = FaceTracker(analyzer, query.track)
+    track = copy.deepcopy(query.track)  # asked again, a query is answered alike
+    tracker = FaceTracker(analyzer, track)
     points = np.zeros((len(query.pixels), MESH_POINTS, 3), np.float32)
     seen = np.zeros(len(query.pixels), bool)
     for index, (pixels, time_s) in enumerate(zip(query.pixels, query.times_s, strict=True)):
         mesh = tracker.follow(pixels, time_s)
         if mesh is not None:
             points[index], seen[index] = mesh.points, True
-    return Followed(points, seen, query.track)
+    return Followed(points, seen, track)

@@ -33,7 +33,8 @@ class Shot:
 
 
 Read = Callable[[Sequence[int]], Awaitable[NDArray[np.uint8]]]
-"""Returns the pictures of slots, (T, H, W, 3) uint8 RGB; slots go up or down by one."""
+"""Returns the pictures of slots, (T, H, W, 3) uint8 RGB; from one slot to the next it
+is one up, one down, or none."""
 
 Follow = Callable[
     [NDArray[np.uint8], Sequence[float], State],

@@ -3,6 +3,7 @@
 T frames.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from typing import Any
@@ -34,42 +35,60 @@ class DrivingVideo:
         self._footage = footage
         self._watch = watch
         self._holding = Holding(first, float(1 / fps))
+        # Square and holding go on from where they were: one group at a time, in order.
+        self._turn = asyncio.Lock()
         self.frames_without_face = 0
 
     async def perform(self, frames: slice) -> Performance:
         """Return the performance of frames [start, stop), which follow those before."""
-        shot = await self._footage.shot(frames)
-        seen, performance = shot.seen, None
-        if seen.any():
-            performance = await self._watch(shot.pixels[seen], shot.points[seen])
-        self.frames_without_face += int((~seen).sum())
-        return self._holding.fill(seen, performance)
+        async with self._turn:
+            shot = await self._footage.shot(frames)
+            seen, performance = shot.seen, None
+            if seen.any():
+                performance = await self._watch(shot.pixels[seen], shot.points[seen])
+            self.frames_without_face += int((~seen).sum())
+            return self._holding.fill(seen, performance)
 
 
 class DrivingSequence:
-    """The performance of a motion sequence at another frame rate, there and back without end.
+    """The performance of a motion sequence at another frame rate.
 
     Args:
         performance: the whole sequence.
         sequence_fps: its rate.
         fps: of the session.
+        turns: past its end, whether it goes back and forth, or stays.
     """
 
     frames_without_face = 0
 
-    def __init__(self, performance: Performance, sequence_fps: Fraction, fps: Fraction) -> None:
+    def __init__(
+        self,
+        performance: Performance,
+        sequence_fps: Fraction,
+        fps: Fraction,
+        *,
+        turns: bool = False,
+    ) -> None:
+        self._turns = turns
         self._rows = performance.rows()
         self._step = sequence_fps / fps
 
     async def perform(self, frames: slice) -> Performance:
         """Return frames [start, stop); between the sequence's frames it is interpolated."""
         length = len(self._rows)
-        places = [_folded(frame * self._step, length) for frame in range(frames.start, frames.stop)]
-        before = np.array([int(place) for place in places])
-        share = np.array([float(place % 1) for place in places], np.float32)[:, None]
+        place = _folded if self._turns else _stayed
+        places = [place(frame * self._step, length) for frame in range(frames.start, frames.stop)]
+        before = np.array([int(at) for at in places])
+        share = np.array([float(at % 1) for at in places], np.float32)[:, None]
         after = np.minimum(before + 1, length - 1)
         first, second = self._rows[before], self._rows[after]
         return Performance.of_rows(first + share * (second - first))
+
+
+def _stayed(place: Fraction, length: int) -> Fraction:
+    """Return a place in [0, length - 1] that stays at the end."""
+    return min(place, Fraction(length - 1))
 
 
 def _folded(place: Fraction, length: int) -> Fraction:

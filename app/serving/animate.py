@@ -54,10 +54,11 @@ def _check_variant(transfer: TransferSettings, config: PortraitConfig) -> None:
     """Refuse what the puppet cannot do, so that nobody takes its silence for a result."""
     if config.variant != "puppet":
         return
-    if transfer.region == "lip" or transfer.retarget_lips:
+    if transfer.region == "lip" or transfer.retarget_lips or transfer.retarget_eyes:
         raise BadRequest(
-            "The embedded portrait model follows the head and the eyes, not the lips.",
-            "Leave `region=lip` and `retarget_lips` out, or serve the variant `liveportrait`.",
+            "The embedded portrait model follows the head and the eyelids, and cannot retarget.",
+            "Leave `region=lip`, `retarget_eyes` and `retarget_lips` out, or serve the variant "
+            "`liveportrait`.",
         )
 
 

@@ -18,6 +18,7 @@ from app.media.image import DecodedPortrait, decode_portrait
 from app.media.kept_sound import kept_sound
 from app.media.video_file import inspect_video
 from app.values import Sound, Speech, VideoFile
+from app.variants.liveportrait.sequence import MotionSequence, load
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -59,6 +60,10 @@ class Decoders:
             raise UnsupportedMedia(
                 f"The part `{part}` cannot be used: {error.detail}", hint
             ) from None
+
+    async def sequence(self, data: bytes) -> MotionSequence:
+        """Return a motion sequence."""
+        return await run(self._recordings, load, data)
 
     async def sound(self, video: VideoFile, left: threading.Event) -> Sound | None:
         """Return the sound track of a video."""

@@ -49,7 +49,7 @@ async def _of_video(job: LipsyncJob, session: Session) -> Take:
     fps = job.fps or video.fps
     footage = await film(session, video, fps, job.size, job.face_index)
     check_size(footage.mesh, session.args.face)
-    whole, without = footage.whole(), _Count()
+    whole, without = footage.whole(session.args.face.max_side_px), _Count()
 
     async def shoot(frames: slice) -> FrameGroup:
         shot = await whole.shot(frames)

@@ -7,13 +7,13 @@ import numpy as np
 from app.driving import Performance
 from app.errors import UnsupportedMedia
 from app.jobs import MotionsJob
-from app.serving.driving import ZIP, driving_of
+from app.serving.driving import ZIP, Driving, driving_of
 from app.serving.take import Session
 from app.variants.liveportrait.sequence import MotionSequence, dump
 
 
-async def record(job: MotionsJob, session: Session) -> tuple[bytes, int, int]:
-    """Return the .npz, its frames, and in how many of them the face was not seen.
+async def prepare(job: MotionsJob, session: Session) -> Driving:
+    """Return a driving video ready to be recorded.
 
     Raises:
         AppError: the video is refused, or shows no face.
@@ -22,9 +22,13 @@ async def record(job: MotionsJob, session: Session) -> tuple[bytes, int, int]:
         raise UnsupportedMedia(
             "The driving file is a motion sequence already.", "Send the video to be recorded."
         )
-    driving = await driving_of(
+    return await driving_of(
         session, job.driving, job.fps, face_index=job.face_index, keeps_sound=False
     )
+
+
+async def record(driving: Driving, session: Session) -> tuple[bytes, int, int]:
+    """Return the .npz, its frames, and in how many of them the face was not seen."""
     step, rows = session.args.session.group_frames, []
     for start in range(0, driving.num_frames, step):
         frames = slice(start, min(start + step, driving.num_frames))

@@ -49,16 +49,25 @@ async def sit(
         AppError: the photo is too large, or its face cannot be animated.
     """
     height, width = photo.pixels.shape[:2]
-    session.check_size(size, width, height)
+    if not crop:
+        session.check_size(size, width, height)
     with session.times.measure("face"):
         meshes = await session.models.faces(photo)
     config = session.args.face
     mesh = choose(meshes, face_index, config)
+    if crop:
+        side = round(_square_px(mesh))
+        session.check_size(size, side, side)
     with session.times.measure("layout"):
         staged = asyncio.to_thread(_cropped if crop else _staged, photo, mesh, size)
         portrait, mesh = await staged
         check_size(mesh, config)
     return Sat(portrait, mesh, len(meshes))
+
+
+def _square_px(mesh: FaceMesh) -> float:
+    """Return the side of the square around a face as LivePortrait frames it, px."""
+    return float(squares(mesh_points(mesh.points)[None], SOURCE).side[0])
 
 
 def _staged(photo: Portrait, mesh: FaceMesh, size: int | None) -> tuple[Portrait, FaceMesh]:
@@ -70,11 +79,12 @@ def _staged(photo: Portrait, mesh: FaceMesh, size: int | None) -> tuple[Portrait
 
 def _cropped(photo: Portrait, mesh: FaceMesh, size: int | None) -> tuple[Portrait, FaceMesh]:
     """Return the square around the face as LivePortrait frames it, upright, and the mesh in it."""
-    side = float(squares(mesh_points(mesh.points)[None], SOURCE).side[0])
+    side = _square_px(mesh)
     crop_px = 2 * round((size or side) / 2)
-    fitted = fit(photo, max(1, round(max(photo.pixels.shape) * crop_px / side)))
+    longer = max(photo.pixels.shape[:2])
+    # Area averages going down; what is left of the size, and all enlarging, the matrix does.
+    fitted = fit(photo, min(longer, max(1, round(longer * crop_px / side))))
     mesh = mesh.scaled(fitted.x_factor, fitted.y_factor)
-    # Of what remains of the size, which was rounded, the matrix takes care.
     matrices = squares(mesh_points(mesh.points)[None], SOURCE).matrices(crop_px)
     pixels = cut([fitted.portrait.pixels], matrices, crop_px)[0]
     points = in_crop(mesh.points[None], matrices)[0]

@@ -15,11 +15,11 @@ from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
 from app.pipeline.session import render
 from app.report import report_box
+from app.serving import motions
 from app.serving.animate import animate
 from app.serving.decoders import Decoders, run
 from app.serving.lipsync import lipsync
 from app.serving.models import ModelCalls, Models
-from app.serving.motions import record
 from app.serving.take import Session, Take
 from app.serving.talk import talk
 from app.settings import AppArgs
@@ -75,10 +75,12 @@ class Stage:
 
         Raises:
             AppError: the video is refused, or a model is.
+            DeadlineExceeded: decoding and searching it took longer than `prepare_deadline_s`.
         """
         session = self._session(times)
         try:
-            return await record(job, session)
+            driving = await self._in_time(motions.prepare(job, session))
+            return await motions.record(driving, session)
         finally:
             session.close()
 
@@ -88,7 +90,11 @@ class Stage:
 
     async def video(self, take: Take) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a take's video as its frames get finished."""
-        writer = take.writer(self._args)
+        try:
+            writer = take.writer(self._args)
+        except BaseException:
+            take.close()
+            raise
         # One thread for all that touches the writer: closing it queues behind a running write.
         thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
         groups = self.frames(take)
@@ -120,7 +126,7 @@ class Stage:
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The media were not decoded and searched for a face within {deadline_s:g} s.",
-                "Send a smaller photo or a shorter recording, or try again later.",
+                "Send smaller or shorter media, or try again later.",
             ) from None
 
 

@@ -1,6 +1,7 @@
 """A talk: from a photo and a recording to a scene."""
 
 import asyncio
+from collections.abc import Callable
 
 from app.driving import Driven, TransferSettings
 from app.head_pose import rotation
@@ -23,11 +24,12 @@ async def talk(job: TalkJob, session: Session) -> Take:
         photo, speech = await session.photo_and(job.portrait, hearing)
     sat = await sit(session, photo.portrait, job.size, job.face_index)
     num_frames = frame_count(speech.sound.duration_s, job.fps)
+    shoot, frames_without_face = await _shoot(job, session, sat, num_frames)
     height, width = sat.portrait.pixels.shape[:2]
     return Take(
         scene=Scene(
             num_frames=num_frames,
-            shoot=await _shoot(job, session, sat, num_frames),
+            shoot=shoot,
             lips=lips_for(session, speech, job.fps),
             measure=session.times.measure,
         ),
@@ -38,12 +40,18 @@ async def talk(job: TalkJob, session: Session) -> Take:
         faces=sat.faces,
         times=session.times,
         notes=notes_of(photo),
+        frames_without_face=frames_without_face,
         close=session.close,
     )
 
 
-async def _shoot(job: TalkJob, session: Session, sat: Sat, num_frames: int) -> Shoot:
-    """Return what makes the frames: the photo, moved as the job says."""
+Count = Callable[[], int]
+
+
+async def _shoot(
+    job: TalkJob, session: Session, sat: Sat, num_frames: int
+) -> tuple[Shoot, Count | None]:
+    """Return what makes the frames, the photo moved as the job says; and what counts lost faces."""
     if job.motion == "file":
         assert job.driving is not None
         return await _following(job.driving, job, session, sat)
@@ -57,15 +65,17 @@ async def _shoot(job: TalkJob, session: Session, sat: Sat, num_frames: int) -> S
         with session.times.measure("animate"):
             return await animate(motion[frames])
 
-    return shoot
+    return shoot, None
 
 
-async def _following(driving: bytes, job: TalkJob, session: Session, sat: Sat) -> Shoot:
+async def _following(
+    driving: bytes, job: TalkJob, session: Session, sat: Sat
+) -> tuple[Shoot, Count]:
     """Return a photo whose pose and eyes follow a driving file, there and back if it is short.
 
     The driving face's mouth is not followed: the speech moves that.
     """
-    source = await driving_of(session, driving, job.fps, keeps_sound=False)
+    source = await driving_of(session, driving, job.fps, keeps_sound=False, turns=True)
     animate = await session.models.animator(sat.portrait, sat.mesh)
     head = rotation(sat.mesh.points)
     limits = limits_of(session.args.portrait.variant)
@@ -76,4 +86,4 @@ async def _following(driving: bytes, job: TalkJob, session: Session, sat: Sat) -
         with session.times.measure("animate"):
             return await animate(motion)
 
-    return shoot
+    return shoot, lambda: source.performing.frames_without_face

@@ -9,12 +9,9 @@ from app.driving import Driven, Floats
 from app.head_pose import pose_deg
 from app.models.puppet.warp import POSE_LIMIT_DEG
 from app.values import Motion
+from app.variants.liveportrait.transfer import EYES_OPEN_RATIO, EYES_SHUT_RATIO
 
 Limits = tuple[float, float, float]
-
-EYES_SHUT_RATIO = 0.18
-EYES_OPEN_RATIO = 0.36
-"""What eyes are taken to open to where the driving's first frame has them shut."""
 
 
 def limits_of(variant: Literal["puppet", "liveportrait"]) -> Limits | None:

@@ -8,6 +8,7 @@ so a file can claim no more memory than its keys allow.
 import ast
 import io
 import math
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ _SHAPES: Final[dict[str, tuple[int, ...]]] = {
 _OPTIONAL = {"eyes", "lip"}
 _TYPES = {"<f2", "<f4", "<f8"}
 _MAX_HEADER_BYTES = 1000
+_END = b"PK\x05\x06"
+_MAX_END_BYTES = 22 + 65535
+_MAX_DIRECTORY_BYTES = 4096
 # Far beyond what faces do, near enough to keep every later product finite.
 _LIMITS: Final = {"scale": (0.01, 100.0), "exp": (-10, 10), "t": (-10, 10), "R": (-1.1, 1.1)}
 _OPENING_LIMITS = (0, 10)
@@ -96,6 +100,7 @@ def load(data: bytes, max_frames: int = MAX_FRAMES) -> MotionSequence:
         BadRequest: keys, shapes, types, the frame rate or values are not a motion's.
         TooLarge: more than `max_frames`.
     """
+    _check_directory(data)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             arrays = _arrays(archive, max_frames)
@@ -113,6 +118,21 @@ def load(data: bytes, max_frames: int = MAX_FRAMES) -> MotionSequence:
     motion = HeadMotion(arrays["R"], arrays["exp"], arrays["scale"], arrays["t"])
     rate = parse_fps(f"{fps:.9f}")
     return MotionSequence(Performance(motion, arrays.get("eyes"), arrays.get("lip")), rate)
+
+
+def _check_directory(data: bytes) -> None:
+    """Raise UnsupportedMedia for a directory so large that reading it takes long.
+
+    zipfile reads all of it, whatever number of entries the end record names. All that could be
+    that record must agree.
+    """
+    tail = data[-_MAX_END_BYTES:]
+    sizes = [
+        int.from_bytes(tail[match.start() + 12 : match.start() + 16], "little")
+        for match in re.finditer(re.escape(_END), tail)
+    ]
+    if not sizes or max(sizes) > _MAX_DIRECTORY_BYTES:
+        raise UnsupportedMedia("The motion sequence is not a readable .npz file.", _HINT)
 
 
 def _arrays(archive: zipfile.ZipFile, max_frames: int) -> dict[str, Floats]:

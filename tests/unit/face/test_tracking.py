@@ -77,12 +77,26 @@ def test_of_two_faces_the_one_followed_is_found_again(
     analyzer: FaceAnalyzer, astronaut: Image
 ) -> None:
     pair = np.hstack([astronaut, astronaut])
-    for index in (0, 1):
-        tracker = FaceTracker(analyzer, Track(face_index=index))
+    for place in analyzer.analyze(pair):
+        tracker = FaceTracker(analyzer, Track(place=place))
         first = nose(tracker.follow(pair, 0))
         tracker.follow(np.zeros_like(pair), 0.04)
         again = nose(tracker.follow(moved(pair, 10, 0), 0.08))
         np.testing.assert_allclose(again - first, (10, 0), atol=3)
+
+
+def test_somebody_else_is_not_taken_for_the_one_who_left(
+    analyzer: FaceAnalyzer, astronaut: Image
+) -> None:
+    empty = np.full_like(astronaut, 128)
+    left, _ = sorted(
+        analyzer.analyze(np.hstack([astronaut, astronaut])), key=lambda mesh: nose(mesh)[0]
+    )
+    tracker = FaceTracker(analyzer, Track(place=left))
+    assert tracker.follow(np.hstack([astronaut, astronaut]), 0) is not None
+    gone = np.hstack([empty, astronaut])
+    assert [tracker.follow(gone, index / 25) for index in range(1, 20)] == [None] * 19
+    assert tracker.follow(np.hstack([astronaut, astronaut]), 20 / 25) is not None
 
 
 def test_a_cut_in_time_starts_anew(

@@ -21,7 +21,7 @@ def yaws(made: Performance) -> NDArray[np.float32]:
 
 
 async def test_a_sequence_at_its_own_rate_is_itself_there_and_back() -> None:
-    sequence = DrivingSequence(performance([0, 1, 2, 3]), FPS, FPS)
+    sequence = DrivingSequence(performance([0, 1, 2, 3]), FPS, FPS, turns=True)
     made = np.concatenate(
         [yaws(await sequence.perform(slice(start, start + 5))) for start in (0, 5)]
     )
@@ -29,7 +29,7 @@ async def test_a_sequence_at_its_own_rate_is_itself_there_and_back() -> None:
 
 
 async def test_a_sequence_at_twice_its_rate_is_interpolated() -> None:
-    sequence = DrivingSequence(performance([0, 1, 2]), FPS, 2 * FPS)
+    sequence = DrivingSequence(performance([0, 1, 2]), FPS, 2 * FPS, turns=True)
     made = await sequence.perform(slice(0, 6))
     np.testing.assert_allclose(yaws(made), [0, 0.5, 1, 1.5, 2, 1.5], atol=1e-5)
 
@@ -89,3 +89,29 @@ async def test_frames_without_the_face_are_filled_and_counted() -> None:
     made = [await driving.perform(slice(start, start + 4)) for start in (0, 4)]
     assert [len(part) for part in made] == [4, 4]
     assert driving.frames_without_face == 2
+
+
+async def test_groups_are_filled_in_order_however_long_they_are_watched() -> None:
+    """A group without the face is ready at once, while the one before it is still watched."""
+
+    async def watch(pixels: NDArray[np.uint8], points: NDArray[np.float32]) -> Performance:
+        await asyncio.sleep(0.03)
+        return performance([float(number) for number in pixels[:, 0, 0, 0]])
+
+    async def played(at_once: bool) -> NDArray[np.float32]:
+        video = Video(hidden=range(8, 16))
+        driving = DrivingVideo(video.footage(24), watch, performance([0.0]), FPS)
+        calls = [driving.perform(slice(start, start + 8)) for start in (0, 8, 16)]
+        made = await asyncio.gather(*calls) if at_once else [await call for call in calls]
+        return np.concatenate([yaws(part) for part in made])
+
+    together, one_by_one = await played(True), await played(False)
+    np.testing.assert_allclose(together, one_by_one, atol=1e-5)
+    np.testing.assert_allclose(together[8:16], 7, atol=1e-4)
+
+
+async def test_a_sequence_stays_at_its_end_unless_it_turns() -> None:
+    staying = DrivingSequence(performance([0, 1, 2]), FPS, 2 * FPS)
+    np.testing.assert_allclose(
+        yaws(await staying.perform(slice(0, 6))), [0, 0.5, 1, 1.5, 2, 2], atol=1e-5
+    )

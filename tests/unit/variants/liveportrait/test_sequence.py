@@ -177,3 +177,15 @@ def test_damage_is_refused_or_harmless(where: int, patch: bytes) -> None:
     data[start : start + len(patch)] = patch
     with contextlib.suppress(AppError):
         load(bytes(data))
+
+
+def test_a_directory_that_takes_long_to_read_is_refused_before_it_is_read() -> None:
+    good = packed(arrays(frames=3))
+    end = good.rfind(b"PK\x05\x06")
+    large = bytearray(good)
+    large[end + 12 : end + 16] = (10_000_000).to_bytes(4, "little")
+    with pytest.raises(UnsupportedMedia):
+        load(bytes(large))
+    # A second end record within the last bytes hides nothing.
+    with pytest.raises(UnsupportedMedia):
+        load(bytes(large) + b"PK\x05\x06" + bytes(18))
