@@ -99,9 +99,6 @@ class VideoFile:
             less or more than that the nearest end.
         start_s: media time of the first picture in its container, which sound may precede.
         duration_s: media time from the first picture to past the last, in seconds.
-        is_constant_rate: whether all pictures are equally far apart, as finely as the
-            container's clock can say.
-        pictures: how many there are.
     """
 
     data: bytes = field(repr=False)
@@ -110,8 +107,6 @@ class VideoFile:
     fps: Fraction
     start_s: Fraction
     duration_s: Fraction
-    is_constant_rate: bool
-    pictures: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,9 +58,7 @@ def inspect_video(
             )
         width, height = _size(track, _first_picture(track, is_left), max_pixels)
         start_s = track.stamps[0] * track.tick_s
-        return VideoFile(
-            data, width, height, fps, start_s, duration_s, is_constant_rate, len(track)
-        )
+        return VideoFile(data, width, height, fps, start_s, duration_s)
     finally:
         track.close()
 
