@@ -33,9 +33,10 @@ class FrameReader:
     start_s + (j + 1/2) / fps: at the video's own rate each picture is shown once, however its
     container rounds time stamps. Past either end the nearest picture is shown.
 
-    A few pictures that are damaged repeat the one before. At most 32 pictures are held, at the
-    size of the result, and one as it was decoded. Decodes on the calling thread; not to be
-    shared by threads.
+    A few pictures that are damaged repeat the one before. At most 32 pictures are held at the
+    size of the result; of those as they were decoded one, what the decoder refers to, and what it
+    gave away at once, as at the end of the file. Decodes on the calling thread; not to be shared
+    by threads.
 
     Args:
         video: from `inspect_video`.
