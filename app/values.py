@@ -73,6 +73,8 @@ class Sound:
         channels: 1 or 2.
         num_samples: of each channel, as the file has them.
         delay_samples: silence before the first of them; if negative, so many of them are dropped.
+        keeps_gaps: whether silence takes the place of time without samples in the file;
+            `num_samples` then counts it, too.
     """
 
     data: bytes = field(repr=False)
@@ -80,6 +82,7 @@ class Sound:
     channels: int
     num_samples: int
     delay_samples: int = 0
+    keeps_gaps: bool = False
 
     @property
     def duration_s(self) -> Fraction:

@@ -15,9 +15,9 @@ def kept_sound(
 ) -> Sound | None:
     """Return a video's own first sound track, which begins when its pictures do.
 
-    What is heard before the first picture is dropped, and silence precedes sound that starts
-    later. It may be silent, or end before or after the pictures. All of it is decoded once, to
-    know that it can be, and not kept.
+    What is heard before the first picture is dropped, silence precedes sound that starts later
+    and takes the place of gaps in it. It may be silent, or end before or after the pictures. All
+    of it is decoded once, to know that it can be, and not kept.
 
     Args:
         video: from `inspect_video`.
@@ -36,7 +36,8 @@ def kept_sound(
         if not container.streams.audio:
             return None
     count = rate_hz = channels = 0
-    for block in read_blocks(video.data, max(config.max_audio_s, config.max_video_s), is_left):
+    max_s = max(config.max_audio_s, config.max_video_s)
+    for block in read_blocks(video.data, max_s, is_left, keeps_gaps=True):
         channels, rate_hz = len(block.samples), block.rate_hz
         count += block.samples.shape[1]
     if not count:
@@ -44,6 +45,6 @@ def kept_sound(
     sound = sound_of(video.data, count, rate_hz, channels)
     start_s = start_of_sound(video.data, is_left)
     late_s = 0 if start_s is None else start_s - video.start_s
-    sound = replace(sound, delay_samples=round(late_s * sound.rate_hz))
+    sound = replace(sound, delay_samples=round(late_s * sound.rate_hz), keeps_gaps=True)
     is_heard = late_s < video.duration_s and sound.duration_s > 0
     return sound if is_heard else None

@@ -1,15 +1,18 @@
 """A video's own sound stays with its pictures, whichever track starts first."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.errors import AudioTooLong
 from app.media.config import MediaConfig
 from app.media.kept_sound import kept_sound
-from app.media.recording import Abandoned
+from app.media.recording import Abandoned, read_blocks
 from app.media.sound import SoundReader
 from app.media.video_file import inspect_video
 from app.values import Sound
@@ -71,6 +74,57 @@ def test_a_click_stays_with_its_picture(
     allowed_s = 0.03 if container in ("mpegts", "flv") else 0.004
     assert abs(heard_at_s(sound) - expected_s) < allowed_s
     assert sound.duration_s == Fraction(sound.num_samples + sound.delay_samples, sound.rate_hz)
+
+
+def without_sound_between(data: bytes, container: str, from_s: float, to_s: float) -> bytes:
+    """The same file but for the packets of sound that begin within a time."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data), "r") as file, av.open(out, "w", format=container) as cut:
+        streams = {s.index: cut.add_stream_from_template(s) for s in file.streams}
+        for packet in file.demux():
+            if packet.pts is None or packet.time_base is None:
+                continue
+            at_s = float(packet.pts * packet.time_base)
+            if packet.stream.type == "audio" and from_s <= at_s < to_s:
+                continue
+            packet.stream = streams[packet.stream.index]
+            cut.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("matroska", "libopus"), ("matroska", "pcm_s16le"), ("matroska", "pcm_u8"),
+        ("mp4", "aac"), ("mpegts", "aac"),
+    ],
+)  # fmt: skip
+def test_sound_after_a_gap_stays_with_its_picture(container: str, codec: str) -> None:
+    samples = np.maximum(click(0.5, 3), click(2.25, 3))
+    whole = encoded_video(
+        [barred(i) for i in range(75)], FPS, container, sound=samples, sound_codec=codec
+    )
+    data = without_sound_between(whole, container, 1, 1.5)
+    sound = kept(data)
+    assert sound is not None
+    heard_CN = played(sound)
+    assert not np.abs(heard_CN[:, round(1.1 * RATE) : round(1.45 * RATE)]).any()
+    clicks_s = np.flatnonzero(np.abs(heard_CN[0]) > 5000) / RATE
+    assert clicks_s[0] == pytest.approx(0.5, abs=0.03)
+    assert clicks_s[-1] == pytest.approx(2.25, abs=0.03)
+    # What is sent as speech stays as it was recorded.
+    decoded = sum(block.samples.shape[1] for block in read_blocks(data, 10))
+    assert sound.num_samples - decoded == pytest.approx(RATE / 2, abs=RATE / 20)
+
+
+def test_a_gap_counts_for_the_longest_sound() -> None:
+    whole = encoded_video(
+        [barred(i) for i in range(75)], FPS, "matroska", sound=click(0.5, 3), sound_codec="libopus"
+    )
+    data = without_sound_between(whole, "matroska", 0.6, 2.8)
+    video = inspect_video(data, CONFIG)
+    with pytest.raises(AudioTooLong):
+        kept_sound(video, MediaConfig(max_audio_s=2, max_video_s=2))
 
 
 def test_silent_and_very_short_sound_is_kept() -> None:
