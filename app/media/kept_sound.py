@@ -3,11 +3,26 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.errors import UnsupportedMedia
 from app.media.config import MediaConfig
 from app.media.recording import read_blocks, start_of_sound
 from app.media.sound import sound_of
 from app.media.video_track import opened
 from app.values import Sound, VideoFile
+
+
+class SoundUnusable(Exception):
+    """A video has a sound track, and it cannot be decoded as a whole; its pictures still can.
+
+    Never seen by a caller of the product: the video may go on without sound, which is then said.
+
+    Args:
+        detail: what is wrong with the sound, a sentence.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 def kept_sound(
@@ -30,11 +45,22 @@ def kept_sound(
     Raises:
         Abandoned: `is_left` said so.
         AudioTooLong: as `app.media.recording.read_blocks`.
-        UnsupportedMedia: likewise.
+        SoundUnusable: the sound is coded in a way that is not read here, changes its rate, has
+            too many channels, or is damaged.
+        UnsupportedMedia: as `app.media.video_track.opened`.
     """
     with opened(video.data) as container:
         if not container.streams.audio:
             return None
+    try:
+        return _decoded_once(video, config, is_left)
+    except UnsupportedMedia as error:
+        raise SoundUnusable(error.detail) from None
+
+
+def _decoded_once(
+    video: VideoFile, config: MediaConfig, is_left: Callable[[], bool]
+) -> Sound | None:
     count = rate_hz = channels = 0
     max_s = max(config.max_audio_s, config.max_video_s)
     for block in read_blocks(video.data, max_s, is_left, keeps_gaps=True):

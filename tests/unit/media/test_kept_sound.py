@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from app.errors import AudioTooLong
 from app.media.config import MediaConfig
-from app.media.kept_sound import kept_sound
+from app.media.kept_sound import SoundUnusable, kept_sound
 from app.media.recording import Abandoned, read_blocks
 from app.media.sound import SoundReader
 from app.media.video_file import inspect_video
 from app.values import Sound
-from tests.unit.media.recordings import played, recording, sound_from
+from tests.unit.media.recordings import played, recording, sound_from, speechlike
 from tests.unit.media.videos import barred, encoded_video
 
 CONFIG = MediaConfig()
@@ -74,6 +74,27 @@ def test_a_click_stays_with_its_picture(
     allowed_s = 0.03 if container in ("mpegts", "flv") else 0.004
     assert abs(heard_at_s(sound) - expected_s) < allowed_s
     assert sound.duration_s == Fraction(sound.num_samples + sound.delay_samples, sound.rate_hz)
+
+
+def with_unknown_sound(codec: str, rate: int = 44_100) -> bytes:
+    """A clip whose sound is coded in a way that is not read here."""
+    out = io.BytesIO()
+    pictures = encoded_video([barred(i) for i in range(50)], FPS, options={"bf": "0"})
+    with av.open(io.BytesIO(pictures), "r") as file, av.open(out, "w", format="flv") as clip:
+        shown = clip.add_stream_from_template(file.streams.video[0])
+        heard = clip.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(heard, av.AudioStream)
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = shown
+                clip.mux(packet)
+        for at in range(0, 2 * rate, rate // 50):
+            piece = np.zeros((1, rate // 50), np.float32)
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
+            clip.mux(heard.encode(frame))
+        clip.mux(heard.encode(None))
+    return out.getvalue()
 
 
 def without_sound_between(data: bytes, container: str, from_s: float, to_s: float) -> bytes:
@@ -147,6 +168,28 @@ def test_a_video_without_sound_has_none(container: str) -> None:
 def test_sound_that_never_meets_a_picture_is_none() -> None:
     assert kept(clip(click(0.1, 0.5), "matroska", sound_from_s=2.5)) is None
     assert kept(clip(click(0.1, 0.5), "matroska", pictures_from_s=2.5)) is None
+
+
+@pytest.mark.parametrize("codec", ["nellymoser", "adpcm_swf"])
+def test_a_video_with_unknown_sound_says_so_and_keeps_its_pictures(codec: str) -> None:
+    video = inspect_video(with_unknown_sound(codec), CONFIG)
+    with pytest.raises(SoundUnusable, match="unknown way") as raised:
+        kept_sound(video, CONFIG)
+    assert raised.value.detail
+    assert video.duration_s == 2
+
+
+@pytest.mark.parametrize("first", [0, 40])
+def test_a_video_with_damaged_sound_says_so(first: int) -> None:
+    data = bytearray(clip(speechlike(2 * RATE)[0], "matroska"))
+    with av.open(io.BytesIO(data), "r") as file:
+        packets = [packet for packet in file.demux(audio=0) if packet.size]
+    for packet in packets[first:]:
+        at = data.find(bytes(packet))
+        data[at : at + packet.size] = bytes([255]) * packet.size
+    video = inspect_video(bytes(data), CONFIG)
+    with pytest.raises(SoundUnusable, match="damaged"):
+        kept_sound(video, CONFIG)
 
 
 def test_nobody_waits_for_a_session_that_left() -> None:
