@@ -19,8 +19,8 @@ from app.media.video_track import VideoTrack, damaged
 from app.timeline import frame_count
 from app.values import VideoFile
 
-_HELD_PICTURES = 32
-"""Backwards, so many are decoded at a time: each time costs the way from a key frame."""
+_HELD_BYTES, _LEAST_HELD, _MOST_HELD = 64 * 2**20, 8, 32
+"""Backwards, so many pictures are decoded at a time: each time costs the way from a key frame."""
 
 _GROWTH, _GROWN_PIXELS = 4, 4096 * 2304
 """Pictures may become so many times larger midway than the first one is, up to this size."""
@@ -33,10 +33,10 @@ class FrameReader:
     start_s + (j + 1/2) / fps: at the video's own rate each picture is shown once, however its
     container rounds time stamps. Past either end the nearest picture is shown.
 
-    A few pictures that are damaged repeat the one before. At most 32 pictures are held at the
-    size of the result; of those as they were decoded one, what the decoder refers to, and what it
-    gave away at once, as at the end of the file. Decodes on the calling thread; not to be shared
-    by threads.
+    A few pictures that are damaged repeat the one before. Forwards one picture is held at the
+    size of the result, backwards 8 to 32, about 64 MB; of those as they were decoded one, what the
+    decoder refers to, and what it gave away at once, as at the end of the file. Decodes on the
+    calling thread; not to be shared by threads.
 
     Args:
         video: from `inspect_video`.
@@ -70,6 +70,8 @@ class FrameReader:
         max_pixels = max(pixels, min(_GROWTH * pixels, _GROWN_PIXELS))
         self._track = VideoTrack(video.data, max_pixels, is_left)
         self._decoder = PictureDecoder(self._track, is_left)
+        fitting = _HELD_BYTES // (3 * self.width * self.height)
+        self._num_held = min(max(fitting, _LEAST_HELD), _MOST_HELD)
         self._held: dict[int, NDArray[np.uint8]] = {}  # by rank
         self._before: av.VideoFrame | None = None
         self._last_slot = -1
@@ -103,9 +105,9 @@ class FrameReader:
     def _picture(self, slot: int) -> NDArray[np.uint8]:
         rank = self._rank_at(slot)
         if rank not in self._held:
+            self._held.clear()
             try:
                 if slot < self._last_slot:
-                    self._held.clear()
                     self._fetch(self._ranks_down_from(slot))
                 else:
                     self._fetch(deque([rank]))
@@ -120,7 +122,7 @@ class FrameReader:
     def _ranks_down_from(self, slot: int) -> deque[int]:
         """Return the ranks that the slots down from one show, ascending, as many as are held."""
         ranks = deque([self._rank_at(slot)])
-        while slot and len(ranks) < _HELD_PICTURES:
+        while slot and len(ranks) < self._num_held:
             slot -= 1
             rank = self._rank_at(slot)
             if rank != ranks[0]:
@@ -152,8 +154,6 @@ class FrameReader:
             self._hold(rank, self._before)
 
     def _hold(self, rank: int, frame: av.VideoFrame) -> None:
-        if len(self._held) == _HELD_PICTURES:
-            del self._held[next(iter(self._held))]
         self._held[rank] = self._painter.paint(frame)
 
 

@@ -180,6 +180,19 @@ def test_a_change_of_size_midway_is_scaled_away() -> None:
     assert set(indices_of(frames)) == set(range(10))
 
 
+def test_large_pictures_are_held_only_to_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 12 * 64 * 48 * 3)
+    reader = reader_of(clip(60), side=64)
+    for slot in range(60):
+        reader.read([slot])
+        assert len(reader._held) == 1
+    reader.read([58])
+    assert len(reader._held) == 12
+    large = reader_of(clip(20), side=2048)
+    large.read([19, 18])
+    assert len(large._held) == 8
+
+
 def test_few_pictures_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = reader_of(clip(200, options={"g": "150"}), side=64)
     held = []
