@@ -229,6 +229,41 @@ def test_reading_backwards_decodes_a_group_only_a_few_times(
     assert decoded < 202 + 2.5 * 200
 
 
+@pytest.mark.parametrize("store_bytes", [10**9, 60_000], ids=["all", "some"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_going_back_through_a_long_group_stays_cheap(
+    monkeypatch: pytest.MonkeyPatch, store_bytes: int, groups: int
+) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 0)  # 8 are held, over 64 is far
+    monkeypatch.setattr("app.media.frame_reader._STORE_BYTES", store_bytes)
+    count = 250
+    reader = reader_of(
+        clip(count, options={"g": str(count // groups), "sc_threshold": "0"}), side=64
+    )
+    decoded = 0
+    feed = PictureDecoder._feed
+
+    def counted(decoder: PictureDecoder) -> None:
+        nonlocal decoded
+        decoded += 1
+        feed(decoder)
+
+    monkeypatch.setattr(PictureDecoder, "_feed", counted)
+    for step in range(4 * count):
+        slot = ping_pong(step, count)
+        assert index_of(reader.read([slot])[0]) == slot
+        assert len(reader._held) <= 8
+    # Of which 2 are for going forward; 20 and 35 if each 8 cost the way from the key frame.
+    assert decoded < 10 * count
+
+
+def test_a_reader_turned_midway_in_a_long_group_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 0)
+    reader = reader_of(clip(200, options={"g": "200", "sc_threshold": "0"}), side=64)
+    slots = [*range(150), 148, 149, 150, 151, 100, 101, 199, 198, 197, 198, 30, 29, 199, 3]
+    assert indices_of(reader.read(slots)) == slots
+
+
 def spoilt(data: bytes, numbers: list[int]) -> bytes:
     """The file with noise instead of some of its packets."""
     spoiled = bytearray(data)
