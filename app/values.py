@@ -73,6 +73,8 @@ class Sound:
         channels: 1 or 2.
         num_samples: of each channel, as the file has them.
         delay_samples: silence before the first of them; if negative, so many of them are dropped.
+        keeps_gaps: whether silence takes the place of time without samples in the file;
+            `num_samples` then counts it, too.
     """
 
     data: bytes = field(repr=False)
@@ -80,6 +82,7 @@ class Sound:
     channels: int
     num_samples: int
     delay_samples: int = 0
+    keeps_gaps: bool = False
 
     @property
     def duration_s(self) -> Fraction:
@@ -99,9 +102,6 @@ class VideoFile:
             less or more than that the nearest end.
         start_s: media time of the first picture in its container, which sound may precede.
         duration_s: media time from the first picture to past the last, in seconds.
-        is_constant_rate: whether all pictures are equally far apart, as finely as the
-            container's clock can say.
-        pictures: how many there are.
     """
 
     data: bytes = field(repr=False)
@@ -110,8 +110,6 @@ class VideoFile:
     fps: Fraction
     start_s: Fraction
     duration_s: Fraction
-    is_constant_rate: bool
-    pictures: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ class MediaConfig(Settings):
     """Largest picture of an uploaded video, width times height; a decoder may hold 17 of them."""
 
     max_video_s: float = Field(default=600.0, gt=0)
-    """Longest uploaded video in seconds, told from its packets before any is decoded."""
+    """Longest uploaded video in seconds, told from its packets before any picture is shown."""
 
     background_rgb: tuple[Channel, Channel, Channel] = Field(default=(255, 255, 255), strict=False)
     """Colour beneath transparent pixels; white, as viewers and pages show a cut-out."""

@@ -15,12 +15,24 @@ from numpy.typing import NDArray
 
 from app.media.picture import Painter
 from app.media.picture_decoder import PictureDecoder
+from app.media.picture_store import PictureStore
 from app.media.video_track import VideoTrack, damaged
 from app.timeline import frame_count
 from app.values import VideoFile
 
-_HELD_PICTURES = 32
-"""Backwards, so many are decoded at a time: each time costs the way from a key frame."""
+_HELD_BYTES, _LEAST_HELD, _MOST_HELD = 64 * 2**20, 8, 32
+"""Backwards, so many pictures are decoded at a time: each time costs the way from a key frame."""
+
+_FAR = 8
+"""A picture is far from its key frame that many times as many pictures as are held away from it:
+up to there, going back decodes each picture about `_FAR` / 2 times."""
+
+_STORE_BYTES = 256 * 2**20
+"""Pictures that are far are stored while they play: 40 to 60 s of 720p at 25 Hz."""
+
+_SHARE = 4
+"""To a picture that is far and not stored any more, the last quarter of the way is stored at a
+time: as long as it has room, going back decodes each picture 4 times, however long the group."""
 
 _GROWTH, _GROWN_PIXELS = 4, 4096 * 2304
 """Pictures may become so many times larger midway than the first one is, up to this size."""
@@ -33,9 +45,11 @@ class FrameReader:
     start_s + (j + 1/2) / fps: at the video's own rate each picture is shown once, however its
     container rounds time stamps. Past either end the nearest picture is shown.
 
-    A few pictures that are damaged repeat the one before. At most 32 pictures are held, at the
-    size of the result, and one as it was decoded. Decodes on the calling thread; not to be
-    shared by threads.
+    A few pictures that are damaged repeat the one before. Forwards one picture is held at the
+    size of the result, backwards 8 to 32, about 64 MB; those far from a key frame are stored, too,
+    up to 256 MB as JPEG, and come back a little softer. Of those as they were decoded one, what the
+    decoder refers to, and what it gave away at once, as at the end of the file. Decodes on the
+    calling thread; not to be shared by threads.
 
     Args:
         video: from `inspect_video`.
@@ -69,7 +83,10 @@ class FrameReader:
         max_pixels = max(pixels, min(_GROWTH * pixels, _GROWN_PIXELS))
         self._track = VideoTrack(video.data, max_pixels, is_left)
         self._decoder = PictureDecoder(self._track, is_left)
+        fitting = _HELD_BYTES // (3 * self.width * self.height)
+        self._num_held = min(max(fitting, _LEAST_HELD), _MOST_HELD)
         self._held: dict[int, NDArray[np.uint8]] = {}  # by rank
+        self._store = PictureStore(_STORE_BYTES)
         self._before: av.VideoFrame | None = None
         self._last_slot = -1
 
@@ -96,20 +113,20 @@ class FrameReader:
     def close(self) -> None:
         """Free the decoder and all pictures; may be called twice."""
         self._held.clear()
+        self._store.clear()
         self._before = None
         self._track.close()
 
     def _picture(self, slot: int) -> NDArray[np.uint8]:
         rank = self._rank_at(slot)
         if rank not in self._held:
-            try:
-                if slot < self._last_slot:
-                    self._held.clear()
-                    self._fetch(self._ranks_down_from(slot))
-                else:
-                    self._fetch(deque([rank]))
-            except FFmpegError:
-                raise damaged() from None
+            self._held.clear()
+            if rank in self._store and rank <= self._decoder.rank:
+                self._held[rank] = self._store.picture(rank)
+            else:
+                self._fetch(
+                    self._ranks_down_from(slot) if slot < self._last_slot else deque([rank])
+                )
         self._last_slot = slot
         return self._held[rank]
 
@@ -117,17 +134,36 @@ class FrameReader:
         return self._track.rank_at(self._start_s + Fraction(2 * slot + 1, 2) / self._fps)
 
     def _ranks_down_from(self, slot: int) -> deque[int]:
-        """Return the ranks that the slots down from one show, ascending, as many as are held."""
+        """Return the ranks that the slots down from one show, ascending, as many as are kept."""
         ranks = deque([self._rank_at(slot)])
-        while slot and len(ranks) < _HELD_PICTURES:
+        is_far, count = self._is_far(ranks[0]), self._num_held
+        if is_far:
+            count = max(count, min(self._way_to(ranks[0]) // _SHARE, self._store.room))
+        while slot and len(ranks) < count:
             slot -= 1
             rank = self._rank_at(slot)
+            if self._is_far(rank) != is_far:
+                break
             if rank != ranks[0]:
                 ranks.appendleft(rank)
         return ranks
 
+    def _way_to(self, rank: int) -> int:
+        """Return how many packets before a picture's own are decoded to come to it."""
+        key = self._track.key_before(rank, len(self._track.packets))
+        return self._track.numbers[rank] - key
+
+    def _is_far(self, rank: int) -> bool:
+        return self._way_to(rank) > _FAR * self._num_held
+
     def _fetch(self, wanted: deque[int]) -> None:
-        """Decode pictures of the given ranks, ascending, and hold them."""
+        """Decode pictures of the given ranks, ascending, and keep them."""
+        try:
+            self._decode(wanted)
+        except FFmpegError:
+            raise damaged() from None
+
+    def _decode(self, wanted: deque[int]) -> None:
         if self._decoder.go_to(wanted[0]):
             self._before = None
         while wanted:
@@ -151,9 +187,11 @@ class FrameReader:
             self._hold(rank, self._before)
 
     def _hold(self, rank: int, frame: av.VideoFrame) -> None:
-        if len(self._held) == _HELD_PICTURES:
-            del self._held[next(iter(self._held))]
-        self._held[rank] = self._painter.paint(frame)
+        pixels = self._painter.paint(frame)
+        if self._is_far(rank):
+            self._held.clear()
+            self._store.put(rank, pixels)
+        self._held[rank] = pixels
 
 
 def _fitted(width: int, height: int, longer_side_px: int | None) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.errors import UnsupportedMedia
 from app.media.config import MediaConfig
 from app.media.recording import read_blocks, start_of_sound
 from app.media.sound import sound_of
@@ -10,14 +11,28 @@ from app.media.video_track import opened
 from app.values import Sound, VideoFile
 
 
+class SoundUnusable(Exception):
+    """A video has a sound track, and it cannot be decoded as a whole; its pictures still can.
+
+    Never seen by a caller of the product: the video may go on without sound, which is then said.
+
+    Args:
+        detail: what is wrong with the sound, a sentence.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 def kept_sound(
     video: VideoFile, config: MediaConfig, is_left: Callable[[], bool] = lambda: False
 ) -> Sound | None:
     """Return a video's own first sound track, which begins when its pictures do.
 
-    What is heard before the first picture is dropped, and silence precedes sound that starts
-    later. It may be silent, or end before or after the pictures. All of it is decoded once, to
-    know that it can be, and not kept.
+    What is heard before the first picture is dropped, silence precedes sound that starts later
+    and takes the place of gaps in it. It may be silent, or end before or after the pictures. All
+    of it is decoded once, to know that it can be, and not kept.
 
     Args:
         video: from `inspect_video`.
@@ -30,13 +45,25 @@ def kept_sound(
     Raises:
         Abandoned: `is_left` said so.
         AudioTooLong: as `app.media.recording.read_blocks`.
-        UnsupportedMedia: likewise.
+        SoundUnusable: the sound is coded in a way that is not read here, changes its rate, has
+            too many channels, or is damaged.
+        UnsupportedMedia: as `app.media.video_track.opened`.
     """
     with opened(video.data) as container:
         if not container.streams.audio:
             return None
+    try:
+        return _decoded_once(video, config, is_left)
+    except UnsupportedMedia as error:
+        raise SoundUnusable(error.detail) from None
+
+
+def _decoded_once(
+    video: VideoFile, config: MediaConfig, is_left: Callable[[], bool]
+) -> Sound | None:
     count = rate_hz = channels = 0
-    for block in read_blocks(video.data, max(config.max_audio_s, config.max_video_s), is_left):
+    max_s = max(config.max_audio_s, config.max_video_s)
+    for block in read_blocks(video.data, max_s, is_left, keeps_gaps=True):
         channels, rate_hz = len(block.samples), block.rate_hz
         count += block.samples.shape[1]
     if not count:
@@ -44,6 +71,6 @@ def kept_sound(
     sound = sound_of(video.data, count, rate_hz, channels)
     start_s = start_of_sound(video.data, is_left)
     late_s = 0 if start_s is None else start_s - video.start_s
-    sound = replace(sound, delay_samples=round(late_s * sound.rate_hz))
+    sound = replace(sound, delay_samples=round(late_s * sound.rate_hz), keeps_gaps=True)
     is_heard = late_s < video.duration_s and sound.duration_s > 0
     return sound if is_heard else None

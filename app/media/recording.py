@@ -33,6 +33,9 @@ _WORK_CHANNELS = 2
 """So many channels at `MAX_RATE_HZ` may be as long as any recording; eight of 48 kHz likewise."""
 
 _BLOCK_S = 1
+_GAP_S = Fraction(40, 1000)
+"""Less than a picture: clocks of containers and of live recorders are so far off anyway."""
+
 # Of a lossy recording, bad packets may take a tenth of a second and one per cent.
 _LOSS_S, _LOSS_SHARE = 0.1, 0.01
 
@@ -82,18 +85,24 @@ class Block:
 
 
 def read_blocks(
-    data: bytes, max_s: float, is_left: Callable[[], bool] = lambda: False
+    data: bytes,
+    max_s: float,
+    is_left: Callable[[], bool] = lambda: False,
+    *,
+    keeps_gaps: bool = False,
 ) -> Iterator[Block]:
     """Yield the file's first sound track, all blocks at one rate and channel count.
 
     An encoder's delay is skipped where the file states it. Samples follow each other as they are
-    decoded, whatever their time stamps say. In a lossy track packets that cannot be decoded
-    become silence of their length, as long as they are few.
+    decoded, whatever their time stamps say, unless gaps are kept. In a lossy track packets that
+    cannot be decoded become silence of their length, as long as they are few.
 
     Args:
         data: a whole file of any of the containers listed here; its bytes decide which.
         max_s: longest recording; decoding stops once it is exceeded.
         is_left: asked before each packet whether nobody waits any more.
+        keeps_gaps: whether silence takes the place of time that has no samples, as where a
+            recorder was paused, from 40 ms on. Time that goes back is never honoured.
 
     Raises:
         Abandoned: `is_left` said so.
@@ -108,7 +117,7 @@ def read_blocks(
     with _opened(data) as container:
         if is_cut(data, container.format.name):
             raise _cut()
-        track = _Track(container, is_left)
+        track = _Track(container, is_left, keeps_gaps)
         count = 0
         try:
             for block in track.blocks():
@@ -171,12 +180,18 @@ class _Track:
     Args:
         container: of the track.
         is_left: as `read_blocks` takes it.
+        keeps_gaps: likewise.
     """
 
-    def __init__(self, container: av.container.InputContainer, is_left: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        is_left: Callable[[], bool],
+        keeps_gaps: bool = False,
+    ) -> None:
         if not container.streams.audio:
             raise UnsupportedMedia("The file has no sound track.", _HINT)
-        self._container, self._is_left = container, is_left
+        self._container, self._is_left, self._keeps_gaps = container, is_left, keeps_gaps
         self._stream = container.streams.audio[0]
         context = self._stream.codec_context
         if context is None or context.name not in _DECODERS:
@@ -186,6 +201,9 @@ class _Track:
         self._rate_hz = self._channels = 0
         self._dtype: np.dtype[np.generic] = np.dtype(np.float32)
         self._lost = self._count = 0
+        self._silent = 0  # samples in gaps
+        self._start_s: Fraction | None = None
+        self._stamp_s: Fraction | None = None  # of what was decoded last
 
     def blocks(self) -> Iterator[Block]:
         """Yield about a second at a time; joined before conversion, packets cost a third less."""
@@ -207,8 +225,8 @@ class _Track:
                 raise Abandoned
             with suppress(FFmpegError):
                 for frame in packet.decode():
-                    if frame.samples and frame.pts is not None and frame.time_base:
-                        return frame.pts * frame.time_base
+                    if frame.samples and (stamp_s := _stamp_s(frame)) is not None:
+                        return stamp_s
         return None
 
     def is_damaged(self) -> bool:
@@ -226,9 +244,11 @@ class _Track:
             raw = self._decoded(packet)
             if raw is None:
                 continue
-            self._count += raw.shape[1]
             if waiting:
                 yield waiting[0]
+            if self._keeps_gaps:
+                yield from self._gap()
+            self._count += raw.shape[1]
             waiting = raw, packet
         if waiting:
             raw, packet = waiting
@@ -236,13 +256,32 @@ class _Track:
             is_stated = self._container.format.name.startswith("mov") and stated > 0
             yield raw[:, :stated] if is_stated else raw
 
+    def _gap(self) -> Iterator[NDArray[np.generic]]:
+        """Yield silence, (C, N), up to where what was decoded last belongs."""
+        if self._stamp_s is None:
+            return
+        if self._start_s is None:
+            self._start_s = self._stamp_s - Fraction(self._count, self._rate_hz)
+        at = self._count + self._silent
+        missing = round((self._stamp_s - self._start_s) * self._rate_hz) - at
+        if missing <= _GAP_S * self._rate_hz:
+            return
+        self._silent += missing
+        while missing > 0:  # piece by piece, because a stamp may say anything
+            count = min(missing, self._rate_hz)
+            missing -= count
+            yield self._zeros(count)
+
     def _decoded(self, packet: "Packet[AudioStream]") -> NDArray[np.generic] | None:
         """Return (C, N), silence for a bad packet, or None where there is nothing."""
+        self._stamp_s = None
         try:
-            parts = [self._checked(frame) for frame in packet.decode()]
+            frames = [frame for frame in packet.decode() if frame.samples]
         except FFmpegError:
             return self._silence(packet)
-        parts = [part for part in parts if part.shape[1]]
+        parts = [self._checked(frame) for frame in frames]
+        if frames:
+            self._stamp_s = _stamp_s(frames[0])
         if len(parts) > 1:
             return np.concatenate(parts, axis=1)
         return parts[0] if parts else None
@@ -251,7 +290,11 @@ class _Track:
         # Nobody's word is taken for more than a second.
         count = min(self._stated(packet), self._rate_hz)
         self._lost += max(1, count)
-        return np.zeros((self._channels, count), self._dtype) if count else None
+        return self._zeros(count) if count else None
+
+    def _zeros(self, count: int) -> NDArray[np.generic]:
+        level = 128 if self._dtype == np.uint8 else 0
+        return np.full((self._channels, count), level, self._dtype)
 
     def _stated(self, packet: "Packet[AudioStream]") -> int:
         """Return how many samples the container says that a packet holds, 0 if it does not."""
@@ -277,6 +320,11 @@ class _Track:
             mono = planar.mean(axis=0, keepdims=True).astype(self._dtype)
             planar = np.repeat(mono, self._channels, axis=0)
         return planar
+
+
+def _stamp_s(frame: av.AudioFrame) -> Fraction | None:
+    """Return the media time of a frame's first sample in seconds, None if nobody says."""
+    return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
 
 
 def _samples(frame: av.AudioFrame) -> NDArray[np.generic]:

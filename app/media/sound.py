@@ -39,7 +39,8 @@ def sound_of(data: bytes, count: int, rate_hz: int, channels: int) -> Sound:
 def sound_blocks(sound: Sound) -> Generator[NDArray[np.int16], None, None]:
     """Yield the samples of a sound, (C, N) int16, about a second at a time.
 
-    Nothing moves in time but by the sound's own delay. Samples beyond full scale are clipped.
+    Nothing moves in time but by the sound's own delay and the gaps it keeps. Samples beyond full
+    scale are clipped.
     """
     resampler: Resampler | None = None
     silent, dropped = max(0, sound.delay_samples), max(0, -sound.delay_samples)
@@ -47,7 +48,7 @@ def sound_blocks(sound: Sound) -> Generator[NDArray[np.int16], None, None]:
         count = min(silent, sound.rate_hz)
         silent -= count
         yield np.zeros((sound.channels, count), np.int16)
-    for block in read_blocks(sound.data, math.inf):
+    for block in read_blocks(sound.data, math.inf, keeps_gaps=sound.keeps_gaps):
         samples, rate = block.samples, block.rate_hz
         if len(samples) != sound.channels:
             samples = samples.mean(axis=0, keepdims=True, dtype=np.float32)

@@ -29,6 +29,8 @@ def inspect_video(
 ) -> VideoFile:
     """Return what the picture track of a file holds, all packets read and the first one decoded.
 
+    Of H.264 in AVI all are decoded, without making pixels, to learn in which order they are shown.
+
     Time is that of FFmpeg: edit lists are honoured, and a recording that begins midway starts
     with its first key frame.
 
@@ -58,9 +60,7 @@ def inspect_video(
             )
         width, height = _size(track, _first_picture(track, is_left), max_pixels)
         start_s = track.stamps[0] * track.tick_s
-        return VideoFile(
-            data, width, height, fps, start_s, duration_s, is_constant_rate, len(track)
-        )
+        return VideoFile(data, width, height, fps, start_s, duration_s)
     finally:
         track.close()
 

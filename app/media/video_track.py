@@ -1,4 +1,4 @@
-"""Files of video: the packets of their picture track and when each is shown, none decoded.
+"""Files of video: the packets of their picture track and when each is shown.
 
 A picture's rank is its place in the order of presentation, its number that in the file.
 """

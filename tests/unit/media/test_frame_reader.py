@@ -180,6 +180,19 @@ def test_a_change_of_size_midway_is_scaled_away() -> None:
     assert set(indices_of(frames)) == set(range(10))
 
 
+def test_large_pictures_are_held_only_to_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 12 * 64 * 48 * 3)
+    reader = reader_of(clip(60), side=64)
+    for slot in range(60):
+        reader.read([slot])
+        assert len(reader._held) == 1
+    reader.read([58])
+    assert len(reader._held) == 12
+    large = reader_of(clip(20), side=2048)
+    large.read([19, 18])
+    assert len(large._held) == 8
+
+
 def test_few_pictures_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = reader_of(clip(200, options={"g": "150"}), side=64)
     held = []
@@ -214,6 +227,41 @@ def test_reading_backwards_decodes_a_group_only_a_few_times(
     for slot in range(199, -1, -1):
         reader.read([slot])
     assert decoded < 202 + 2.5 * 200
+
+
+@pytest.mark.parametrize("store_bytes", [10**9, 60_000], ids=["all", "some"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_going_back_through_a_long_group_stays_cheap(
+    monkeypatch: pytest.MonkeyPatch, store_bytes: int, groups: int
+) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 0)  # 8 are held, over 64 is far
+    monkeypatch.setattr("app.media.frame_reader._STORE_BYTES", store_bytes)
+    count = 250
+    reader = reader_of(
+        clip(count, options={"g": str(count // groups), "sc_threshold": "0"}), side=64
+    )
+    decoded = 0
+    feed = PictureDecoder._feed
+
+    def counted(decoder: PictureDecoder) -> None:
+        nonlocal decoded
+        decoded += 1
+        feed(decoder)
+
+    monkeypatch.setattr(PictureDecoder, "_feed", counted)
+    for step in range(4 * count):
+        slot = ping_pong(step, count)
+        assert index_of(reader.read([slot])[0]) == slot
+        assert len(reader._held) <= 8
+    # Of which 2 are for going forward; 20 and 35 if each 8 cost the way from the key frame.
+    assert decoded < 10 * count
+
+
+def test_a_reader_turned_midway_in_a_long_group_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.frame_reader._HELD_BYTES", 0)
+    reader = reader_of(clip(200, options={"g": "200", "sc_threshold": "0"}), side=64)
+    slots = [*range(150), 148, 149, 150, 151, 100, 101, 199, 198, 197, 198, 30, 29, 199, 3]
+    assert indices_of(reader.read(slots)) == slots
 
 
 def spoilt(data: bytes, numbers: list[int]) -> bytes:

@@ -1,19 +1,22 @@
 """A video's own sound stays with its pictures, whichever track starts first."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.errors import AudioTooLong
 from app.media.config import MediaConfig
-from app.media.kept_sound import kept_sound
-from app.media.recording import Abandoned
+from app.media.kept_sound import SoundUnusable, kept_sound
+from app.media.recording import Abandoned, read_blocks
 from app.media.sound import SoundReader
 from app.media.video_file import inspect_video
 from app.values import Sound
-from tests.unit.media.recordings import played, recording, sound_from
+from tests.unit.media.recordings import played, recording, sound_from, speechlike
 from tests.unit.media.videos import barred, encoded_video
 
 CONFIG = MediaConfig()
@@ -73,6 +76,78 @@ def test_a_click_stays_with_its_picture(
     assert sound.duration_s == Fraction(sound.num_samples + sound.delay_samples, sound.rate_hz)
 
 
+def with_unknown_sound(codec: str, rate: int = 44_100) -> bytes:
+    """A clip whose sound is coded in a way that is not read here."""
+    out = io.BytesIO()
+    pictures = encoded_video([barred(i) for i in range(50)], FPS, options={"bf": "0"})
+    with av.open(io.BytesIO(pictures), "r") as file, av.open(out, "w", format="flv") as clip:
+        shown = clip.add_stream_from_template(file.streams.video[0])
+        heard = clip.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(heard, av.AudioStream)
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = shown
+                clip.mux(packet)
+        for at in range(0, 2 * rate, rate // 50):
+            piece = np.zeros((1, rate // 50), np.float32)
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
+            clip.mux(heard.encode(frame))
+        clip.mux(heard.encode(None))
+    return out.getvalue()
+
+
+def without_sound_between(data: bytes, container: str, from_s: float, to_s: float) -> bytes:
+    """The same file but for the packets of sound that begin within a time."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data), "r") as file, av.open(out, "w", format=container) as cut:
+        streams = {s.index: cut.add_stream_from_template(s) for s in file.streams}
+        for packet in file.demux():
+            if packet.pts is None or packet.time_base is None:
+                continue
+            at_s = float(packet.pts * packet.time_base)
+            if packet.stream.type == "audio" and from_s <= at_s < to_s:
+                continue
+            packet.stream = streams[packet.stream.index]
+            cut.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("matroska", "libopus"), ("matroska", "pcm_s16le"), ("matroska", "pcm_u8"),
+        ("mp4", "aac"), ("mpegts", "aac"),
+    ],
+)  # fmt: skip
+def test_sound_after_a_gap_stays_with_its_picture(container: str, codec: str) -> None:
+    samples = np.maximum(click(0.5, 3), click(2.25, 3))
+    whole = encoded_video(
+        [barred(i) for i in range(75)], FPS, container, sound=samples, sound_codec=codec
+    )
+    data = without_sound_between(whole, container, 1, 1.5)
+    sound = kept(data)
+    assert sound is not None
+    heard_CN = played(sound)
+    assert not np.abs(heard_CN[:, round(1.1 * RATE) : round(1.45 * RATE)]).any()
+    clicks_s = np.flatnonzero(np.abs(heard_CN[0]) > 5000) / RATE
+    assert clicks_s[0] == pytest.approx(0.5, abs=0.03)
+    assert clicks_s[-1] == pytest.approx(2.25, abs=0.03)
+    # What is sent as speech stays as it was recorded.
+    decoded = sum(block.samples.shape[1] for block in read_blocks(data, 10))
+    assert sound.num_samples - decoded == pytest.approx(RATE / 2, abs=RATE / 20)
+
+
+def test_a_gap_counts_for_the_longest_sound() -> None:
+    whole = encoded_video(
+        [barred(i) for i in range(75)], FPS, "matroska", sound=click(0.5, 3), sound_codec="libopus"
+    )
+    data = without_sound_between(whole, "matroska", 0.6, 2.8)
+    video = inspect_video(data, CONFIG)
+    with pytest.raises(AudioTooLong):
+        kept_sound(video, MediaConfig(max_audio_s=2, max_video_s=2))
+
+
 def test_silent_and_very_short_sound_is_kept() -> None:
     for count in (RATE, 2000):
         sound = kept(clip(np.zeros(count, np.float32)))
@@ -93,6 +168,28 @@ def test_a_video_without_sound_has_none(container: str) -> None:
 def test_sound_that_never_meets_a_picture_is_none() -> None:
     assert kept(clip(click(0.1, 0.5), "matroska", sound_from_s=2.5)) is None
     assert kept(clip(click(0.1, 0.5), "matroska", pictures_from_s=2.5)) is None
+
+
+@pytest.mark.parametrize("codec", ["nellymoser", "adpcm_swf"])
+def test_a_video_with_unknown_sound_says_so_and_keeps_its_pictures(codec: str) -> None:
+    video = inspect_video(with_unknown_sound(codec), CONFIG)
+    with pytest.raises(SoundUnusable, match="unknown way") as raised:
+        kept_sound(video, CONFIG)
+    assert raised.value.detail
+    assert video.duration_s == 2
+
+
+@pytest.mark.parametrize("first", [0, 40])
+def test_a_video_with_damaged_sound_says_so(first: int) -> None:
+    data = bytearray(clip(speechlike(2 * RATE)[0], "matroska"))
+    with av.open(io.BytesIO(data), "r") as file:
+        packets = [packet for packet in file.demux(audio=0) if packet.size]
+    for packet in packets[first:]:
+        at = data.find(bytes(packet))
+        data[at : at + packet.size] = bytes([255]) * packet.size
+    video = inspect_video(bytes(data), CONFIG)
+    with pytest.raises(SoundUnusable, match="damaged"):
+        kept_sound(video, CONFIG)
 
 
 def test_nobody_waits_for_a_session_that_left() -> None:

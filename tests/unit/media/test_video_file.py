@@ -39,8 +39,6 @@ def test_rate_and_duration_are_exact_in_every_container(
     fps: Fraction, kind: tuple[str, str], count: int
 ) -> None:
     video = inspect_video(encoded_video(pictures(count), fps, *kind), CONFIG)
-    assert video.pictures == count
-    assert video.is_constant_rate
     # With less than a second by a clock of milliseconds, 24 and 23.976 Hz are the same.
     assert abs((count - 1) / video.fps - (count - 1) / fps) <= (
         Fraction(3, 1000) if count < 30 else 0
@@ -50,7 +48,6 @@ def test_rate_and_duration_are_exact_in_every_container(
 
 def test_a_single_picture_stays_as_long_as_its_packet() -> None:
     video = inspect_video(encoded_video(pictures(1), Fraction(25, 2)), CONFIG)
-    assert video.pictures == 1
     assert video.duration_s == Fraction(2, 25)
 
 
@@ -58,7 +55,6 @@ def test_a_variable_rate_is_the_average() -> None:
     gaps = [Fraction(1, 30), Fraction(1, 20), Fraction(1, 30), Fraction(1, 20)] * 10
     times = list(accumulate(gaps, initial=Fraction(0)))
     video = inspect_video(encoded_video(pictures(len(times)), times=times), CONFIG)
-    assert not video.is_constant_rate
     assert video.fps == 24
     assert abs(video.duration_s - times[-1] - Fraction(1, 24)) < Fraction(1, 40)
 

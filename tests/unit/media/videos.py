@@ -48,6 +48,7 @@ def encoded_video(
     times: Sequence[Fraction] | None = None,
     sound: NDArray[np.float32] | None = None,
     sound_start_s: Fraction = Fraction(0),
+    sound_codec: str | None = None,
     turn: Mapping[str, Any] | None = None,
     aspect: Fraction | None = None,
 ) -> bytes:
@@ -66,9 +67,8 @@ def encoded_video(
             stream.set_display_rotation(**turn)
         heard = None
         if sound is not None:
-            heard = file.add_stream(
-                "libopus" if container == "webm" else "aac", rate=48_000, layout="mono"
-            )
+            usual = "libopus" if container == "webm" else "aac"
+            heard = file.add_stream(sound_codec or usual, rate=48_000, layout="mono")
         for i, pixels in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame = frame.reformat(
@@ -79,11 +79,12 @@ def encoded_video(
         file.mux(stream.encode(None))
         if heard is not None and sound is not None:
             assert isinstance(heard, av.AudioStream)
-            frame_of_sound = av.AudioFrame.from_ndarray(
-                sound.astype(np.float32)[None], format="fltp", layout="mono"
-            )
-            frame_of_sound.sample_rate, frame_of_sound.time_base = 48_000, Fraction(1, 48_000)
-            frame_of_sound.pts = round(sound_start_s * 48_000)
-            file.mux(heard.encode(frame_of_sound))
+            for at in range(0, len(sound), 960):
+                piece = sound[None, at : at + 960].astype(np.float32)
+                frame_of_sound = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+                frame_of_sound.sample_rate = 48_000
+                frame_of_sound.time_base = Fraction(1, 48_000)
+                frame_of_sound.pts = round(sound_start_s * 48_000) + at
+                file.mux(heard.encode(frame_of_sound))
             file.mux(heard.encode(None))
     return out.getvalue()
