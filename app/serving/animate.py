@@ -39,7 +39,7 @@ async def animate(job: AnimateJob, session: Session) -> Take:
         height=height,
         faces=sat.faces,
         times=session.times,
-        notes=(*notes_of(photo), *_left_out(session.args.portrait)),
+        notes=(*notes_of(photo), *driving.notes, *_left_out(session.args.portrait)),
         frames_without_face=lambda: driving.performing.frames_without_face,
         close=session.close,
     )

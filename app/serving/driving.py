@@ -14,6 +14,7 @@ from app.errors import AppError, FaceTooSmall, FaceTurnedAway, NoFace
 from app.face.choice import choose
 from app.face.tracking import Track
 from app.media.image import fit
+from app.media.kept_sound import SoundUnusable
 from app.pipeline.footage import Follow, Footage
 from app.pipeline.performing import DrivingSequence, DrivingVideo
 from app.serving.take import Session
@@ -25,6 +26,8 @@ from app.variants.liveportrait.transfer import reference
 
 ZIP = b"PK\x03\x04"
 """How a motion sequence begins, and no video."""
+
+SOUND_NOTE = "sound-unusable"
 
 SEARCH_S = Fraction(10)
 SEARCH_STEP_S = Fraction(1, 2)
@@ -42,6 +45,7 @@ class Driving:
         num_frames: that the driving takes at this rate, once through.
         faces: how many there are where one is first seen.
         sound: that comes with it, or None.
+        notes: what the client should know about it, by short stable names.
     """
 
     performing: DrivingVideo | DrivingSequence
@@ -50,6 +54,7 @@ class Driving:
     num_frames: int
     faces: int
     sound: Sound | None
+    notes: tuple[str, ...] = ()
 
 
 async def driving_of(
@@ -80,7 +85,7 @@ async def driving_of(
         return _of_sequence(sequence, fps, turns=turns)
     with session.times.measure("decode"):
         video = await session.decoders.video("driving", data, session.left)
-        sound = await session.decoders.sound(video, session.left) if keeps_sound else None
+        sound, notes = await sound_of(session, video) if keeps_sound else (None, ())
     fps = fps or video.fps
     side_px = min(session.args.face.max_side_px, max(video.width, video.height))
     footage = await film(session, video, fps, side_px, face_index, SEARCH_S)
@@ -90,7 +95,15 @@ async def driving_of(
     points = points if seen[0] else footage.mesh.points[None]
     first = await _watch(session, points)(footage.pixels[None], points)
     performing = DrivingVideo(whole, _watch(session, points), first, fps)
-    return Driving(performing, first, fps, footage.num_slots, footage.faces, sound)
+    return Driving(performing, first, fps, footage.num_slots, footage.faces, sound, notes)
+
+
+async def sound_of(session: Session, video: VideoFile) -> tuple[Sound | None, tuple[str, ...]]:
+    """Return a video's sound, and a note where it has one that cannot be read."""
+    try:
+        return await session.decoders.sound(video, session.left), ()
+    except SoundUnusable:
+        return None, (SOUND_NOTE,)
 
 
 def _of_sequence(sequence: MotionSequence, fps: Fraction | None, *, turns: bool) -> Driving:
