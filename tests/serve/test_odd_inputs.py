@@ -133,7 +133,7 @@ PORTRAITS = (
         "110 px face made tiny by the size",
         lambda: talk(scene(110)),
         TOO_SMALL,
-        "cut the photo",
+        "cut the picture",
         True,
     ),
     Row("profile", lambda: talk(profile()), TURNED_AWAY, "towards the camera", True),
@@ -195,7 +195,7 @@ FIELDS = (
     Row("unknown field", lambda: talk(colour="red"), BAD, "face_index"),
     Row("field twice", lambda: talk() | {"data": {"size": ["256", "512"]}}, BAD, "once"),
     Row("portrait twice", lambda: talk() | {"files": [("portrait", photo())] * 2}, BAD, "once"),
-    Row("three files", lambda: talk() | {"files": [("portrait", photo())] * 3}, BAD, "README"),
+    Row("four files", lambda: talk() | {"files": [("portrait", photo())] * 4}, BAD, "README"),
     Row(
         "17 fields",
         lambda: talk() | {"data": {f"field{index}": "1" for index in range(17)}},
