@@ -15,16 +15,15 @@ from app.runtime.kernels import moments as _moments
 if TYPE_CHECKING:
     from app.runtime.fast.convolution import Convolution
 
-Tile = tuple[int, int, int, int, int]
-"""Planes, rows, columns, output channels and input channels of one step."""
+Tile = tuple[int, int, int, int]
+"""Rows, columns, output channels, and input channels of one step."""
 
-PARTS_ROWS = 64
 WAVE = 264
 """Programs that keep a Hopper GPU's 132 multiprocessors busy twice over."""
 
 
-def tile_of(conv: "Convolution", samples: int, inputs: int) -> tuple[Tile, int]:
-    """Return the tile that measured best for a convolution of so many samples, and the stages.
+def tile_of(conv: "Convolution", samples: int, inputs: int) -> tuple[Tile, int, int]:
+    """Return the tile that measured best for so many samples, stages and warps.
 
     H100, 25 November 2026: 512 to 512 channels, 64 x 64: 573 TFLOP/s at batch 16 by 16 x 16 x 128,
     510 at batch 1 by 8 x 16 x 128; the modulations 425 and 430.
@@ -32,12 +31,11 @@ def tile_of(conv: "Convolution", samples: int, inputs: int) -> tuple[Tile, int]:
     outputs = conv.outputs
     wide = 128 if outputs >= 128 else outputs & -outputs
     if conv.modulates:
-        few = samples // 128 * (outputs // wide) < WAVE and outputs > 64
-        return ((1, 8, 16, 64, 64), 4) if few else ((1, 8, 16, wide, 128), 2)
-    # Channels are read 64 at a time where no more than a seventh of a step is beyond them.
-    deep = 64 if -inputs % 64 <= inputs // 7 else 32
-    many = samples // 256 * max(1, outputs // wide) >= WAVE
-    return (1, 16 if many else 8, 16, wide, deep), 4
+        return ((8, 16, 64, 64), 3, 4) if outputs > 64 else ((8, 16, wide, 128), 2, 8)
+    if outputs % wide:
+        return (8, 16, wide, 64), 3, 8
+    many = samples // 256 * (outputs // wide) >= WAVE
+    return (16 if many else 8, 16, wide, 64), 4 if wide == 128 else 3, 8
 
 
 def convolve(
@@ -60,20 +58,30 @@ def convolve(
         out = torch.empty(*shape, conv.outputs, dtype=x.dtype, device=x.device)
     assert out.shape[:-1] == shape
     samples = batch * planes * phases**2 * height * width
-    tile, stages = tile_of(conv, samples, inputs)
-    outputs = conv.outputs // tile[3] * tile[3]
+    (high, wide, first, step), stages, warps = tile_of(conv, samples, inputs)
+    outputs = conv.outputs // first * first
     extra = conv.outputs - outputs
     weight = conv.weight.view(-1, inputs)
-    second = tile[3] if conv.modulates else max(extra, 8)
-    grid = samples // (tile[1] * tile[2]) * (outputs // tile[3])
-    other = other if other is not None else out
+    second = first if conv.modulates else max(extra, 8)
+    grid = samples // (high * wide) * (outputs // first)
+    up = phases * width // (other.shape[-2] if other is not None else out.shape[-2])
+    # Rows that are there twice for two rows of the tile make no box.
+    boxed = other is not None and not (up > 1 and phases == 1)
+    seen = other if other is not None else out
+    high_wide = (high, wide, first)
     _convolution.convolve[(grid,)](
-        TensorDescriptor.from_tensor(x, [1, 1, tile[1], tile[2], tile[4]]),
-        TensorDescriptor.from_tensor(weight, [tile[3], tile[4]]),
-        TensorDescriptor.from_tensor(weight, [second, tile[4]]),
-        *(conv.table, conv.bias, other, moments if moments is not None else conv.bias, out),
+        TensorDescriptor.from_tensor(x, [1, 1, high, wide, step]),
+        TensorDescriptor.from_tensor(weight, [first, step]),
+        TensorDescriptor.from_tensor(weight, [second, step]),
+        *(conv.table, conv.bias, seen),
+        _boxes(seen, phases // up if boxed else 1, width if boxed else seen.shape[-2], high_wide),
+        moments if moments is not None else conv.bias,
+        out,
         *(height, width, planes, out.stride(-2)),
-        TILE=tile,
+        HIGH=high,
+        WIDE=wide,
+        FIRST=first,
+        STEP=step,
         PHASES=phases,
         STRIPES=stripes,
         WIDTH=inputs,
@@ -81,27 +89,39 @@ def convolve(
         EXTRA=extra,
         DEEP=conv.depth,
         MODULATES=conv.modulates,
-        ADDS=other is not out and not conv.modulates,
+        ADDS=other is not None and not conv.modulates,
         PARTS=moments.shape[1] if moments is not None else 1,
-        UP=phases * width // other.shape[-2],
+        UP=up,
         SLOPE=conv.slope,
         APART=conv.apart,
+        BOXED=boxed,
         STAGES=stages,
-        num_warps=8,
+        num_warps=warps,
         num_stages=stages,
     )
     return out
+
+
+def _boxes(x: Tensor, phases: int, width: int, tile: tuple[int, int, int]) -> TensorDescriptor:
+    """Return (..., phases H, phases W, C) as (... H, phases, W, phases, C), a tile as a box."""
+    high, wide, channels = tile
+    pixel, row = x.stride(-2), x.stride(-3)
+    rows = x.numel() // (x.shape[-1] * x.shape[-2] * phases)
+    shape = [rows, phases, width, phases, x.shape[-1]]
+    strides = [phases * row, row, phases * pixel, pixel, 1]
+    return TensorDescriptor(x, shape, strides, [high, 1, wide, 1, channels])
 
 
 def moments_of(x: Tensor) -> Tensor:
     """Return the mean and variance of every channel of images (B, ..., N), in parts."""
     batch, channels = x.shape[0], x.shape[-1]
     samples = x[0].numel() // channels
-    parts = 16 if samples <= 4096 else 32
+    parts = min(64, samples // 64)
+    rows = min(256, samples // parts)
     columns = min(64, channels)
     out = torch.empty(batch, parts, 2, channels, device=x.device)
     _moments.moments[(batch, parts, channels // columns)](
-        *(x, out, samples, channels), PARTS=parts, ROWS=PARTS_ROWS, COLUMNS=columns
+        *(x, out, samples, channels), PARTS=parts, ROWS=rows, COLUMNS=columns
     )
     return out
 
@@ -183,19 +203,22 @@ def gather(taps: Tensor, bias: Tensor, side: int) -> Tensor:
     return cast("Tensor", out)
 
 
-def depthwise_norm(x: Tensor, add: Tensor, weights: tuple[Tensor, ...], epsilon: float) -> Tensor:
-    """Return the layer norm of a depthwise convolution of x + add, (B, H, W, C)."""
+def depthwise_norm(
+    x: Tensor, border: Tensor, weights: tuple[Tensor, ...], epsilon: float
+) -> Tensor:
+    """Return the layer norm of a depthwise convolution of x and what a border adds."""
     batch, height, width, channels = x.shape
     out = torch.empty_like(x)
     wide = triton.next_power_of_2(channels)
-    pixels = max(1, min(width, 2048 // wide))
+    elements = 1024 if x.numel() < 1 << 21 else 4096
+    pixels = max(1, min(width, elements // wide))
     _convnext.depthwise_norm[(batch * height * (width // pixels),)](
-        *(x, add, *weights, out, height, width),
+        *(x, border, *weights, out, height, width),
         C=channels,
         WIDE=wide,
         PIXELS=pixels,
         EPSILON=epsilon,
-        num_warps=8,
+        num_warps=4,
     )
     return out
 
@@ -204,7 +227,7 @@ def respond(x: Tensor, gamma: Tensor, epsilon: float) -> Tensor:
     """Return gelu(x), each channel scaled by its norm against the others'; x is overwritten."""
     batch, height, width, channels = x.shape
     samples = height * width
-    parts = max(1, min(16, samples // 16))
+    parts = max(1, min(32, samples // 16))
     energy = torch.empty(batch, parts, channels, device=x.device)
     gain = torch.empty(batch, channels, device=x.device)
     _convnext.gelu_energy[(batch, parts, channels // 128)](
@@ -216,7 +239,7 @@ def respond(x: Tensor, gamma: Tensor, epsilon: float) -> Tensor:
         WIDE=triton.next_power_of_2(channels),
         PARTS=parts,
         EPSILON=epsilon,
-        num_warps=8,
+        num_warps=16,
     )
     _convnext.scale[(batch * samples // 16, channels // 128)](
         *(x, gain, samples, channels), ROWS=16

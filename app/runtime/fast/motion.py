@@ -57,62 +57,69 @@ class FastStage(nn.Module):
         weight = down.conv.weight.permute(0, 2, 3, 1).flatten(1)
         self.weight = _half(weight)
         self.bias = _half(cast("Tensor", down.conv.bias))
-        self.register_buffer("gamma", down.norm.weight.detach().float().clone())
-        self.register_buffer("beta", down.norm.bias.detach().float().clone())
-        self.blocks = nn.ModuleList(FastBlock(cast("Block", block)) for block in stage.blocks)
+        self.gamma, self.beta = _half(down.norm.weight), _half(down.norm.bias)
+        # What is still to be added to the output of each block; the next one's border holds it.
+        add, blocks = torch.zeros(len(weight)), []
+        for block in stage.blocks:
+            blocks.append(FastBlock(cast("Block", block), add))
+            add = blocks[-1].after
+        self.blocks = nn.Sequential(*blocks)
+        self.register_buffer("add", add)
 
     def forward(self, x_BHWC: Tensor, add_C: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, H', W', width), and what is to be added to every sample of it."""
-        gamma, beta = cast("Tensor", self.gamma), cast("Tensor", self.beta)
+        norm = (self.gamma.shape, self.gamma, self.beta, EPSILON)
         kind = self.weight.dtype
-        x = x_BHWC
+        x = x_BHWC.to(kind)
         if not self.of_image:
-            x = x.float() + add_C
-            x = functional.layer_norm(x, x.shape[-1:], gamma, beta, EPSILON)
-        patches = x.to(kind).unflatten(2, (-1, self.patch)).unflatten(1, (-1, self.patch))
+            x = functional.layer_norm(x + add_C.to(kind), *norm)
+        patches = x.unflatten(2, (-1, self.patch)).unflatten(1, (-1, self.patch))
         y = functional.linear(patches.transpose(2, 3).flatten(3), self.weight, self.bias)
         if self.of_image:
-            y = functional.layer_norm(y.float(), y.shape[-1:], gamma, beta, EPSILON).to(kind)
-        add = torch.zeros_like(gamma) if self.of_image else None
-        add = add if add is not None else gamma.new_zeros(y.shape[-1])
-        y = y.contiguous()
-        for block in self.blocks:
-            y = block(y, add)
-            add = add + cast("Tensor", block.bias)
-        return y, add
+            y = functional.layer_norm(y, *norm)
+        return self.blocks(y), cast("Tensor", self.add)
 
 
 class FastBlock(nn.Module):
     """A `Block` of the same weights, whose last bias the reader of its output adds.
 
-    The response's offset goes through the last matrix once, here.
+    The response's offset goes through the last matrix once, here; what is to be added to the
+    input goes through the depthwise convolution here.
+
+    Args:
+        block: loaded.
+        add: (C,), to every sample of the input.
+
+    Attributes:
+        after: (C,), to be added to every sample of the output.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, add: Tensor) -> None:
         super().__init__()
         conv, norm, response = block.depthwise, block.norm, block.response
         self.taps = _half(conv.weight.flatten(1).T)
-        bias = block.project.bias + block.project.weight @ response.beta.flatten()
+        constant = add.detach().float().view(1, -1, 1, 1).expand(-1, -1, 7, 7)
+        self.register_buffer("border", conv.float()(constant)[0].movedim(0, -1).contiguous())
         for name, tensor in (
-            ("conv_bias", cast("Tensor", conv.bias)),
             ("norm_gamma", norm.weight),
             ("norm_beta", norm.bias),
             ("gamma", response.gamma.flatten()),
-            ("bias", bias),
         ):
             self.register_buffer(name, tensor.detach().float().clone())
         self.expand = nn.Linear(block.expand.in_features, block.expand.out_features)
         self.expand.weight, self.expand.bias = _half(block.expand.weight), _half(block.expand.bias)
         self.project = _half(block.project.weight)
+        offset = block.project.weight @ response.beta.flatten()
+        self.after = (add + block.project.bias + offset).detach().float()
 
-    def forward(self, x_BHWC: Tensor, add_C: Tensor) -> Tensor:
-        """Return (B, H, W, C), without the last bias."""
-        names = ("conv_bias", "norm_gamma", "norm_beta")
+    def forward(self, x_BHWC: Tensor) -> Tensor:
+        """Return (B, H, W, C) in the place of x."""
+        names = ("norm_gamma", "norm_beta")
         weights = (self.taps, *(cast("Tensor", getattr(self, name)) for name in names))
-        y = operations.depthwise_norm(x_BHWC, add_C, weights, EPSILON)
+        y = operations.depthwise_norm(x_BHWC, cast("Tensor", self.border), weights, EPSILON)
         y = operations.respond(self.expand(y), cast("Tensor", self.gamma), EPSILON)
-        flat = torch.addmm(x_BHWC.flatten(0, 2), y.flatten(0, 2), self.project.T)
-        return flat.view_as(x_BHWC)
+        x_BHWC.view(-1, x_BHWC.shape[-1]).addmm_(y.flatten(0, 2), self.project.T)
+        return x_BHWC
 
 
 def _half(tensor: Tensor) -> nn.Parameter:

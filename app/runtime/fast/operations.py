@@ -143,25 +143,33 @@ def _shifts(source_BK3: Tensor, driving_BK3: Tensor) -> Tensor:
 
 
 def depthwise_norm(
-    x_BHWC: Tensor, add_C: Tensor, weights: tuple[Tensor, ...], epsilon: float
+    x_BHWC: Tensor, border_77C: Tensor, weights: tuple[Tensor, ...], epsilon: float
 ) -> Tensor:
-    """Return the layer norm of a 7 x 7 depthwise convolution of x + add, 0 outside.
+    """Return the layer norm of a 7 x 7 depthwise convolution of x, 0 outside, plus a border.
 
     Args:
-        x_BHWC: contiguous.
-        add_C: float32.
-        weights: (49, C); bias, and the norm's gamma and beta, (C,) float32.
+        x_BHWC: contiguous, H and W at least 7.
+        border_77C: float32, for the first three rows, those between, and the last three; columns
+            alike.
+        weights: (49, C); the norm's gamma and beta, (C,) float32.
         epsilon: of the norm.
     """
     if x_BHWC.is_cuda:
         from app.runtime.fast import launch
 
-        return launch.depthwise_norm(x_BHWC, add_C, weights, epsilon)
-    taps, bias, gamma, beta = weights
+        return launch.depthwise_norm(x_BHWC, border_77C, weights, epsilon)
+    taps, gamma, beta = weights
     kernel = taps.T.reshape(-1, 1, 7, 7)
-    image = (x_BHWC + add_C).movedim(-1, 1)
-    y = functional.conv2d(image, kernel, bias, padding=3, groups=len(kernel)).movedim(1, -1)
+    y = functional.conv2d(x_BHWC.movedim(-1, 1), kernel, padding=3, groups=len(kernel))
+    rows, columns = (_border(size) for size in x_BHWC.shape[1:3])
+    y = y.movedim(1, -1) + border_77C[rows][:, columns]
     return functional.layer_norm(y, y.shape[-1:], gamma, beta, epsilon)
+
+
+def _border(size: int) -> Tensor:
+    """Return (size,), 0, 1, 2, then 3 between, and 4, 5, 6 at the end."""
+    place = torch.arange(size)
+    return place.clamp(max=3) + (place - (size - 4)).clamp(min=0)
 
 
 def respond(x_BHWC: Tensor, gamma_C: Tensor, epsilon: float) -> Tensor:

@@ -6,21 +6,21 @@ import triton.language as tl
 
 @triton.jit
 def depthwise_norm(
-    x, add, weight, bias, gamma, beta, out, H, W,
+    x, border, weight, gamma, beta, out, H, W,
     C: tl.constexpr, WIDE: tl.constexpr, PIXELS: tl.constexpr, EPSILON: tl.constexpr,
 ):  # fmt: skip
-    """Write the layer norm of a 7 x 7 depthwise convolution of x + add.
+    """Write the layer norm of a 7 x 7 depthwise convolution of x, and what a border adds.
 
     Args:
         x: (B, H, W, C).
-        add: (C,) float32, to every sample inside the image.
+        border: (7, 7, C) float32, for the first three rows, those between, and the last three;
+            columns alike.
         weight: (49, C).
-        bias: (C,) float32.
         gamma: (C,) float32.
         beta: (C,) float32.
         out: (B H W, C).
-        H: rows.
-        W: columns; PIXELS divides them.
+        H: rows, at least 7.
+        W: columns, likewise; PIXELS divides them.
         C: channels.
         WIDE: the next power of 2.
         PIXELS: of a program, in one row.
@@ -32,8 +32,9 @@ def depthwise_norm(
     h = row % H
     c = tl.arange(0, WIDE)
     real = c < C
-    move = tl.load(add + c, mask=real, other=0.0)
-    total = tl.zeros((PIXELS, WIDE), tl.float32)
+    row_kind = tl.minimum(h, 3) + tl.maximum(h - (H - 4), 0)
+    kind = row_kind * 7 + tl.minimum(w, 3) + tl.maximum(w - (W - 4), 0)
+    total = tl.load(border + kind[:, None] * C + c[None, :], mask=real[None, :], other=0.0)
     for dy in range(7):
         high = h + dy - 3
         for dx in tl.static_range(7):
@@ -41,10 +42,8 @@ def depthwise_norm(
             here = ((high >= 0) & (high < H) & (wide >= 0) & (wide < W))[:, None] & real[None, :]
             place = ((row + dy - 3) * W + wide)[:, None] * C + c[None, :]
             value = tl.load(x + place, mask=here, other=0.0).to(tl.float32)
-            value = tl.where(here, value + move[None, :], 0.0)
             tap = tl.load(weight + (dy * 7 + dx) * C + c, mask=real, other=0.0).to(tl.float32)
             total += value * tap[None, :]
-    total += tl.load(bias + c, mask=real, other=0.0)[None, :]
     mean = tl.sum(total, 1) / C
     away = tl.where(real[None, :], total - mean[:, None], 0.0)
     scale = tl.rsqrt(tl.sum(away * away, 1) / C + EPSILON)
@@ -88,10 +87,9 @@ def response(
     b = tl.program_id(0)
     c = tl.arange(0, WIDE)
     real = c < C
-    total = tl.zeros((WIDE,), tl.float32)
-    for part in range(PARTS):
-        total += tl.load(energy + (b * PARTS + part) * C + c, mask=real, other=0.0)
-    norm = tl.sqrt(total)
+    row = (b * PARTS + tl.arange(0, PARTS)) * C
+    place = energy + row[:, None] + c[None, :]
+    norm = tl.sqrt(tl.sum(tl.load(place, mask=real[None, :], other=0.0), 0))
     share = norm / (tl.sum(norm, 0) / C + EPSILON)
     value = 1 + tl.load(gamma + c, mask=real, other=0.0) * share
     tl.store(gain + b * C + c, value, mask=real)

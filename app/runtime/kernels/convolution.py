@@ -13,51 +13,48 @@ AHEAD = tl.constexpr(8)
 
 
 @triton.jit
-def _position(tile, H, W, planes, TILE: tl.constexpr, PHASES: tl.constexpr, N_TILES: tl.constexpr):
-    """Return what a program computes: image, first plane, row, column, output tile, phase."""
+def _position(
+    tile, H, W, planes, HIGH: tl.constexpr, WIDE: tl.constexpr, PHASES: tl.constexpr,
+    N_TILES: tl.constexpr,
+):  # fmt: skip
+    """Return what a program computes: image, plane, first row and column, output tile, phase."""
     n_tile = tile % N_TILES
     tile = tile // N_TILES
-    w0 = tile % (W // TILE[2]) * TILE[2]
-    tile = tile // (W // TILE[2])
-    h0 = tile % (H // TILE[1]) * TILE[1]
-    tile = tile // (H // TILE[1])
+    w0 = tile % (W // WIDE) * WIDE
+    tile = tile // (W // WIDE)
+    h0 = tile % (H // HIGH) * HIGH
+    tile = tile // (H // HIGH)
     phase = tile % (PHASES * PHASES)
     tile = tile // (PHASES * PHASES)
-    z0 = tile % planes * TILE[0]
-    return tile // planes, z0, h0, w0, n_tile, phase
+    return tile // planes, tile % planes, h0, w0, n_tile, phase
 
 
 @triton.jit
 def _normalised(x, moments, b, columns, N: tl.constexpr, PARTS: tl.constexpr):
     """Return x by the mean and variance of its image and channel, which `moments` has in parts."""
-    first = moments + b * PARTS * 2 * N + columns
-    mean = tl.zeros_like(columns).to(tl.float32)
-    for part in range(PARTS):
-        mean += tl.load(first + part * 2 * N)
-    mean = mean / PARTS
-    variance = tl.zeros_like(mean)
-    for part in range(PARTS):
-        away = tl.load(first + part * 2 * N) - mean
-        variance += tl.load(first + (part * 2 + 1) * N) + away * away
-    return (x - mean[None, :]) * tl.rsqrt(variance / PARTS + 1e-5)[None, :]
+    parts = moments + (b * PARTS + tl.arange(0, PARTS)[:, None]) * 2 * N + columns[None, :]
+    means = tl.load(parts)
+    mean = tl.sum(means, 0) / PARTS
+    away = means - mean[None, :]
+    variance = tl.sum(tl.load(parts + N) + away * away, 0) / PARTS
+    return (x - mean[None, :]) * tl.rsqrt(variance + 1e-5)[None, :]
 
 
 @triton.jit
 def _summed(
     x, weight, second_weight, rows, base, place, n0,
-    TILE: tl.constexpr, WIDTH: tl.constexpr, SECOND: tl.constexpr, SHARE: tl.constexpr,
-    DEEP: tl.constexpr, STRIPES: tl.constexpr, LAYOUT: tl.constexpr,
+    ALL: tl.constexpr, FIRST: tl.constexpr, SECOND: tl.constexpr, STEP: tl.constexpr,
+    STEPS: tl.constexpr, SHARE: tl.constexpr, N: tl.constexpr, DEEP: tl.constexpr,
+    STRIPES: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Return the sums over all taps and channels, in float32: (samples, TILE[3]) twice."""
-    ALL: tl.constexpr = TILE[0] * TILE[1] * TILE[2]
-    STEPS: tl.constexpr = (WIDTH + TILE[4] - 1) // TILE[4]
+    """Return the sums over all taps and channels, in float32: (ALL, FIRST), (ALL, SECOND)."""
     sy, ny, sx, nx = rows
     b, z0, h0, w0 = place
-    first = tl.zeros((ALL, TILE[3]), tl.float32)
+    first = tl.zeros((ALL, FIRST), tl.float32)
     second = tl.zeros((ALL, SECOND), tl.float32)
-    for i in tl.range(0, DEEP * ny * nx * STEPS, num_stages=LAYOUT[0]):
+    for i in tl.range(0, DEEP * ny * nx * STEPS, num_stages=STAGES):
         tap = i // STEPS
-        k = i % STEPS * TILE[4]
+        k = i % STEPS * STEP
         tz = tap // (ny * nx)
         flat = tap - tz * ny * nx
         ry = sy + flat // nx + AHEAD * STRIPES
@@ -66,65 +63,76 @@ def _summed(
         if STRIPES > 1:
             z = ry % STRIPES * STRIPES + rx % STRIPES
         box = x.load([b, z, h0 + ry // STRIPES - AHEAD, w0 + rx // STRIPES - AHEAD, k])
-        samples = box.reshape(ALL, TILE[4])
+        samples = box.reshape(ALL, STEP)
         row = (base + tap) * SHARE + n0
         first = tl.dot(samples, weight.load([row, k]).T, first)
         if SECOND > 1:
-            second = tl.dot(samples, second_weight.load([row + LAYOUT[1], k]).T, second)
+            second = tl.dot(samples, second_weight.load([row + N, k]).T, second)
     return first, second
 
 
 @triton.jit
 def convolve(
-    x, weight, second_weight, phases, bias, other, moments, out, H, W, planes, out_width,
-    TILE: tl.constexpr, PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr,
+    x, weight, second_weight, phases, bias, other, seen_box, moments, out, H, W, planes, out_width,
+    HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr,
+    PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr,
     N: tl.constexpr, EXTRA: tl.constexpr, DEEP: tl.constexpr, MODULATES: tl.constexpr, ADDS: tl.constexpr,
     PARTS: tl.constexpr, UP: tl.constexpr, SLOPE: tl.constexpr, APART: tl.constexpr,
-    STAGES: tl.constexpr,
+    BOXED: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Write one tile: planes x rows x columns x output channels of one phase.
+    """Write one tile: HIGH rows x WIDE columns x FIRST output channels of one plane and phase.
 
     EXTRA: output channels beyond N, which is a power of 2 then and one tile.
+    BOXED: `other` is seen as (images x planes x H, phases, W, phases, channels), so that a tile
+    of one phase is a box.
     MODULATES: the second half of the weights makes an offset, and the first a gain, of `other`
     normalised by `moments` and repeated UP times. ADDS: `other` is added. APART: phases go to
     planes of their own; else they interleave.
     """
-    b, z0, h0, w0, n_tile, phase = _position(
-        tl.program_id(0), H, W, planes, TILE, PHASES, N // TILE[3]
+    ALL: tl.constexpr = HIGH * WIDE
+    b, z, h0, w0, n_tile, phase = _position(
+        tl.program_id(0), H, W, planes, HIGH, WIDE, PHASES, N // FIRST
     )
     y_phase, x_phase = phases + phase // PHASES * 2, phases + phase % PHASES * 2
     rows = (tl.load(y_phase), tl.load(y_phase + 1), tl.load(x_phase), tl.load(x_phase + 1))
     base = tl.load(phases + 2 * PHASES + phase)
-    SECOND: tl.constexpr = TILE[3] if MODULATES else EXTRA + 1 - (EXTRA > 0)
+    SECOND: tl.constexpr = FIRST if MODULATES else (EXTRA if EXTRA else 1)
     SHARE: tl.constexpr = 2 * N if MODULATES else N + EXTRA
     gain, offset = _summed(
-        x, weight, second_weight, rows, base, (b, z0, h0, w0), n_tile * TILE[3],
-        TILE, WIDTH, SECOND, SHARE, DEEP, STRIPES, (STAGES, N),
+        x, weight, second_weight, rows, base, (b, z, h0, w0), n_tile * FIRST,
+        ALL, FIRST, SECOND, STEP, (WIDTH + STEP - 1) // STEP, SHARE, N, DEEP, STRIPES, STAGES,
     )  # fmt: skip
-    m = tl.arange(0, TILE[0] * TILE[1] * TILE[2])
-    z = z0 + m // (TILE[1] * TILE[2])
-    h = h0 + m // TILE[2] % TILE[1]
-    w = w0 + m % TILE[2]
-    columns = n_tile * TILE[3] + tl.arange(0, TILE[3])
+    columns = n_tile * FIRST + tl.arange(0, FIRST)
     y = gain + tl.load(bias + columns)[None, :]
-    oy, ox = h * PHASES + phase // PHASES, w * PHASES + phase % PHASES
-    pixel = (((b * planes + z) * H * PHASES) + oy) * (W * PHASES) + ox
-    if MODULATES:
-        low = (b * (H * PHASES // UP) + oy // UP) * (W * PHASES // UP) + ox // UP
-        seen = tl.load(other + low[:, None].to(tl.int64) * N + columns[None, :]).to(tl.float32)
-        seen = _normalised(seen, moments, b, columns, N, PARTS)
-        y = y * seen + (offset + tl.load(bias + N + columns)[None, :])
-    if ADDS:
-        y += tl.load(other + pixel[:, None].to(tl.int64) * N + columns[None, :]).to(tl.float32)
+    y_of, x_of = phase // PHASES, phase % PHASES
+    if MODULATES or ADDS:
+        if BOXED:
+            place = [(b * planes + z) * H + h0, y_of // UP, w0, x_of // UP, n_tile * FIRST]
+            seen = seen_box.load(place).reshape(ALL, FIRST).to(tl.float32)
+        else:
+            m = tl.arange(0, ALL)
+            low_y, low_x = (h0 + m // WIDE) // UP, (w0 + m % WIDE) // UP
+            low = ((b * planes + z) * (H // UP) + low_y) * (W // UP) + low_x
+            place = low[:, None].to(tl.int64) * N + columns[None, :]
+            seen = tl.load(other + place).to(tl.float32)
+        if MODULATES:
+            seen = _normalised(seen, moments, b, columns, N, PARTS)
+            y = y * seen + (offset + tl.load(bias + N + columns)[None, :])
+        else:
+            y += seen
     if SLOPE < 1:
         y = tl.where(y > 0, y, y * SLOPE)
+    m = tl.arange(0, ALL)
+    h, w = h0 + m // WIDE, w0 + m % WIDE
     if APART:
         pixel = ((b * PHASES * PHASES + phase) * H + h) * W + w
-    row = out + pixel[:, None].to(tl.int64) * out_width
-    tl.store(row + columns[None, :], y.to(out.dtype.element_ty))
+    else:
+        pixel = (((b * planes + z) * H + h) * PHASES + y_of) * W * PHASES + w * PHASES + x_of
+    to = out + pixel[:, None].to(tl.int64) * out_width
+    tl.store(to + columns[None, :], y.to(out.dtype.element_ty))
     if EXTRA > 0:
         columns = N + tl.arange(0, EXTRA)
         y = offset + tl.load(bias + columns)[None, :]
         if SLOPE < 1:
             y = tl.where(y > 0, y, y * SLOPE)
-        tl.store(row + columns[None, :], y.to(out.dtype.element_ty))
+        tl.store(to + columns[None, :], y.to(out.dtype.element_ty))
