@@ -9,6 +9,7 @@ from typing import Any
 from ray import serve
 
 from app.errors import NotReady, WeightsError
+from app.runtime.config import RuntimeConfig
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
@@ -34,8 +35,11 @@ Item = tuple[AnimateCall, Sitter | BaseException]
 class PortraitAnimator:
     """Animates portraits; keeps no state of a session but a bounded cache of prepared sitters."""
 
-    def __init__(self, config: PortraitConfig, weights: WeightsConfig) -> None:
+    def __init__(
+        self, config: PortraitConfig, weights: WeightsConfig, runtime: RuntimeConfig | None = None
+    ) -> None:
         self._config = config
+        self._runtime = runtime or RuntimeConfig()
         self._weights = weights
         self._model: PortraitModel[Any] | None = None
         self._loading = threading.Lock()
@@ -68,7 +72,7 @@ class PortraitAnimator:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
-                self._model = _make(self._config, self._weights)
+                self._model = _make(self._config, self._weights, self._runtime)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
@@ -108,7 +112,9 @@ class PortraitAnimator:
         return prepared
 
 
-def _make(config: PortraitConfig, weights: WeightsConfig) -> PortraitModel[Any]:
+def _make(
+    config: PortraitConfig, weights: WeightsConfig, runtime: RuntimeConfig
+) -> PortraitModel[Any]:
     """Return the model of a variant, on its device.
 
     Raises:
@@ -120,6 +126,6 @@ def _make(config: PortraitConfig, weights: WeightsConfig) -> PortraitModel[Any]:
         case "puppet":
             return Puppet(device=device)
         case "liveportrait":
-            nets = load_nets(lambda of: tensors(of, config.weights, weights), device)
+            nets = load_nets(lambda of: tensors(of, config.weights, weights), device, runtime)
             licence = licence_of("motion_extractor", config.weights)
             return LivePortrait(nets, config.weights, licence)

@@ -15,7 +15,7 @@ from app.runtime.fast import operations
 
 
 class FastMotion(nn.Module):
-    """A `MotionExtractor` of the same weights, its fields side by side: (B, 265) float32.
+    """A `MotionExtractor` of the same weights, its fields side by side: (B, 328) float32.
 
     Args:
         net: loaded.

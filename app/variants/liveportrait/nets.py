@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from app.models.liveportrait import state_dict
-from app.models.liveportrait.animator import Animator
 from app.models.liveportrait.appearance import AppearanceExtractor
-from app.models.liveportrait.decoder import Decoder
 from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.stitching import Perceptron
-from app.models.liveportrait.warping import WarpingNet
 from app.models.renaming import RenamingTable, load_official
-from app.runtime.eager import EagerEngine
+from app.runtime.choice import best_engine
+from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
+from app.runtime.subjects import animator
 from app.variants.liveportrait.motion import FaceMotion, extracted
 from app.variants.liveportrait.retargeting import Net, Retargeting
 
@@ -54,22 +53,22 @@ class Nets:
     animator: Engine
 
 
-def load_nets(weights: Weights, device: str) -> Nets:
-    """Return the nets on a device, eagerly run.
+def load_nets(weights: Weights, device: str, runtime: RuntimeConfig | None = None) -> Nets:
+    """Return the nets on a device; frames are drawn by the engine that the settings ask for.
 
     Args:
         weights: the published tensors of a network under their official names.
         device: of torch; the small nets stay on the CPU.
+        runtime: settings of engines.
 
     Raises:
         StateMismatch: tensors are not those of a net.
+        NotReady: the settings insist on an engine that does not hold here.
     """
     appearance = _loaded(
         AppearanceExtractor(), state_dict.APPEARANCE, weights("appearance_feature_extractor")
     ).to(device)
     motion = _loaded(MotionExtractor(), state_dict.MOTION, weights("motion_extractor")).to(device)
-    warping = _loaded(WarpingNet(), state_dict.WARPING, weights("warping_module"))
-    decoder = _loaded(Decoder(), state_dict.DECODER, weights("spade_generator"))
     small = "stitching_retargeting_module/retarget_"
     retargeting = Retargeting(
         stitching=_small(Perceptron.shoulder(), weights(small + "shoulder")),
@@ -88,8 +87,9 @@ def load_nets(weights: Weights, device: str) -> Nets:
             said = motion(torch.from_numpy(image).to(device))
         return extracted(*(np.asarray(part.float().cpu().numpy(), np.float32) for part in said))
 
-    animator = EagerEngine(Animator(warping, decoder), device, chunk_frames=chunk_frames)
-    return Nets(look, see, retargeting, animator)
+    net, settings = animator(weights), runtime or RuntimeConfig()
+    chosen = best_engine("animator", net, device, settings, chunk_frames)
+    return Nets(look, see, retargeting, chosen.engine)
 
 
 def _loaded(net: Module, table: RenamingTable, state: Mapping[str, NDArray[Any]]) -> Module:

@@ -1,0 +1,103 @@
+"""What was measured, kept between starts under a key of all that it depends on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from app import __version__
+from app.weights.replacing import replacing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one engine did at one batch size.
+
+    Attributes:
+        backend: the engine.
+        batch: frames of a run.
+        ms: of a run, median; 0 where it does not run.
+        snr_db: against eager float32.
+        used: whether this engine runs this batch size.
+        why: why it is not, one sentence; empty where it is.
+    """
+
+    backend: str
+    batch: int
+    ms: float
+    snr_db: float
+    used: bool
+    why: str = ""
+
+
+def default_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the engines' folder in the user's cache folder; see `weights.store`."""
+    variables = os.environ if environment is None else environment
+    cache = variables.get("XDG_CACHE_HOME", "")
+    root = Path(cache) if os.path.isabs(cache) else Path.home() / ".cache"
+    return root / "digital-human" / "engines"
+
+
+def digest_of(net: nn.Module) -> str:
+    """Return the SHA-256 over names, shapes and bytes of a net's tensors."""
+    total = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def key_of(name: str, net: nn.Module, example: Sequence[Tensor], machine: str) -> str:
+    """Return the key of a net's verdicts.
+
+    Args:
+        name: of the net.
+        net: with its weights.
+        example: inputs, for their shapes and types but for the batch.
+        machine: of `machine_of`.
+    """
+    shapes = [f"{tuple(tensor.shape[1:])}{tensor.dtype}" for tensor in example]
+    text = "|".join([name, digest_of(net), *shapes, machine, __version__])
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def machine_of(device: str) -> str:
+    """Return the GPU and the libraries that an engine depends on, in words."""
+    versions = f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
+    if not device.startswith("cuda"):
+        return f"{device}, {versions}"
+    return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, {versions}"
+
+
+class VerdictCache:
+    """A folder with one file of verdicts per key.
+
+    Args:
+        folder: need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, key: str) -> list[Verdict] | None:
+        """Return the verdicts of a key; nothing where there are none or the file is damaged."""
+        try:
+            entries = json.loads((self._folder / f"{key}.json").read_text())
+            return [Verdict(**entry) for entry in entries]
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def store(self, key: str, verdicts: Sequence[Verdict]) -> None:
+        """Keep verdicts, in place of any before."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self._folder / f"{key}.json") as path:
+            path.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
+
+    def keys(self) -> list[str]:
+        """Return all keys, sorted."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
