@@ -60,9 +60,9 @@ def run_list(config: RuntimeConfig, console: Console) -> int:
     """Print what the cache holds."""
     folder = cache_folder(config)
     cache = VerdictCache(folder)
-    for key in cache.keys():
+    for key in cache.names():
         console.print(verdict_table(key, cache.load(key) or []))
-    console.print(f"{len(cache.keys())} nets measured in {folder}", soft_wrap=True)
+    console.print(f"{len(cache.names())} nets measured in {folder}", soft_wrap=True)
     return OK
 
 
@@ -95,20 +95,20 @@ def run_bench(arguments: argparse.Namespace, names: Sequence[str], weights: Weig
     """Time nets and print, write and plot the table."""
     console = Console()
     rows: list[Row] = []
+    machine = this_machine()
     steps = sum(len(SUBJECTS[name].targets) for name in names) * len(arguments.backends)
     with progress(console) as bar:
         task = bar.add_task("", total=steps)
         told = lambda step: bar.update(task, description=step)  # noqa: E731
         for row in measure(names, arguments.backends, weights, told):
             rows.append(row)
+            if arguments.json:
+                write_json(arguments.json, rows, machine)
             bar.advance(task)
-    machine = this_machine()
     console.print(bench_table(rows, machine))
     for row in rows:
         if row.error:
             console.print(f"{row.net}, batch {row.batch}, {row.contender}: {row.error}")
-    if arguments.json:
-        write_json(arguments.json, rows, machine)
     if arguments.plot:
         write_plot(arguments.plot, rows, machine)
     return OK

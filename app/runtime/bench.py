@@ -3,7 +3,6 @@
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,11 +12,12 @@ from torch import Tensor, nn
 
 from app.models.liveportrait.folding import folded
 from app.runtime.accuracy import snr_db
-from app.runtime.choice import CHECKED_FRAMES, compiled
+from app.runtime.choice import CHECKED_FRAMES, compiled, float32_proper
 from app.runtime.compiled import CompiledEngine
 from app.runtime.fast.make import halved
 from app.runtime.subjects import SUBJECTS, Subject, Target, Weights, samples
 from app.runtime.timing import median_ms
+from app.runtime.verdicts import cudnn_version
 
 Contender = Literal["eager", "inductor", "compiled"]
 CONTENDERS: tuple[Contender, ...] = ("eager", "inductor", "compiled")
@@ -77,7 +77,7 @@ def this_machine() -> Machine:
         version = "unknown"
     versions = (
         f"Python {platform.python_version()}, torch {torch.__version__}, Triton "
-        f"{triton.__version__}, cuDNN {torch.backends.cudnn.version()}"
+        f"{triton.__version__}, cuDNN {cudnn_version()}"
     )
     day = datetime.now(UTC).date().isoformat()
     return Machine(torch.cuda.get_device_name(), version, versions, day)
@@ -97,7 +97,7 @@ def measure(
         weights: of the published networks.
         told: called with what is about to be measured.
     """
-    with exact():
+    with float32_proper(), torch.backends.cudnn.flags(benchmark=True, allow_tf32=False):
         for name in names:
             subject = SUBJECTS[name]
             net = subject.make(weights).eval()
@@ -105,18 +105,6 @@ def measure(
                 for contender in contenders:
                     told(f"{name}, batch {target.batch}, {contender}")
                     yield _row(subject, net, target, contender)
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Compute float32 in float32, and let the library choose its kernels by trying them."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
-    matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = False, False, True
-    try:
-        yield
-    finally:
-        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
 
 
 def _row(subject: Subject, net: nn.Module, target: Target, contender: Contender) -> Row:

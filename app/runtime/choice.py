@@ -3,7 +3,8 @@
 import logging
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def best_engine(
         NotReady: the settings insist on a backend that does not hold here.
     """
     eager = EagerEngine(folded(net), device, chunk_frames=chunk_frames)
-    if device == "cpu" or config.backend == "eager":
+    # Embedded nets make constants on the host while they run, which no graph can capture.
+    if device == "cpu" or config.backend == "eager" or not published(net):
         return Chosen(eager)
     example = samples(net, CHECKED_FRAMES)
     cache = VerdictCache(config.cache or default_folder())
@@ -158,9 +160,7 @@ def measured(
 ) -> Chosen:
     """Return the best of eager and what else can be made, by measurement at every bucket."""
     engines: dict[str, Engine] = {"eager": eager}
-    verdicts = [
-        Verdict("eager", size, _ms(eager, net, size), float("inf"), False) for size in sizes
-    ]
+    verdicts = [_of_eager(eager, net, size) for size in sizes]
     for backend, make in makers.items():
         try:
             engine = make()
@@ -175,6 +175,18 @@ def measured(
             log.warning("%s at batch %d: %s", name, verdict.batch, verdict.why)
     used = {verdict.batch: engines[verdict.backend] for verdict in verdicts if verdict.used}
     return Chosen(_joined(used), verdicts)
+
+
+@contextmanager
+def float32_proper() -> Iterator[None]:
+    """Compute float32 in float32 and not in the matrix unit's shorter kind."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -193,11 +205,17 @@ def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return result
 
 
+def _of_eager(eager: Engine, net: nn.Module, size: int) -> Verdict:
+    return Verdict("eager", size, _ms(eager, net, size), float("inf"), False)
+
+
 def _judged(engine: Engine, eager: Engine, net: nn.Module, size: int, min_snr_db: float) -> Verdict:
     batch = samples(net, size, seed=1)
     checked = min(size, CHECKED_FRAMES)
     output = engine.run(*batch)[-checked:]
-    snr = snr_db(output, eager.run(*(tensor[-checked:] for tensor in batch)))
+    with float32_proper():
+        reference = eager.run(*(tensor[-checked:] for tensor in batch))
+    snr = snr_db(output, reference)
     wanted = min_snr_db if engine.precision != "fp32" else FLOAT32_SNR_DB
     # Bytes are rounded, and a value next to a half may go either way.
     wanted = wanted if output.is_floating_point() else min(wanted, min_snr_db)

@@ -58,8 +58,8 @@ class CompiledEngine:
         self.device = torch.device(device)
         self.precision = precision
         self._net = net.eval().to(self.device)
-        self._work = torch.cuda.Stream(self.device)
-        self._copies = torch.cuda.Stream(self.device)
+        self._work = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        self._copies = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
         # The largest first: the smaller ones fit in its memory.
         self._graphs = {

@@ -5,7 +5,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.runtime.buckets import BUCKETS
 from app.strict import Settings
 
 Backend = Literal["auto", "eager", "compiled"]
@@ -16,10 +15,10 @@ class RuntimeConfig(Settings):
 
     backend: Backend = "auto"
     """Which engine runs a net on a GPU: `auto` measures those that can and takes the fastest that
-    is exact enough; a name insists, and fails readiness where it does not hold. On a CPU nets run
-    eagerly."""
+    is exact enough; a name insists, and fails readiness where it does not hold. On a CPU, and for
+    the embedded models, nets run eagerly."""
 
-    max_batch_size: int = Field(default=32, ge=1, le=max(BUCKETS))
+    max_batch_size: int = Field(default=32, ge=1, le=32)
     """Frames of the largest bucket that engines are made for: 1, 4, 8, 16 or 32."""
 
     min_snr_db: float = Field(default=40.0, ge=0)

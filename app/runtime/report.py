@@ -17,20 +17,10 @@ LABELS = {"eager": "eager fp16", "inductor": "torch.compile", "compiled": "compi
 
 def bench_table(rows: Sequence[Row], machine: Machine) -> Table:
     """Return one line per net and batch, ms per frame."""
-    title = (
-        f"ms per frame; {machine.gpu}, driver {machine.driver}, {machine.versions}, {machine.date}"
-    )
-    table = Table(title=title, box=SIMPLE_HEAD)
-    for name in (
-        "net",
-        "batch",
-        *LABELS.values(),
-        "SNR dB",
-        "required",
-        "goal",
-        "floor",
-        "ready s",
-    ):
+    where = f"{machine.gpu}, driver {machine.driver}, {machine.versions}, {machine.date}"
+    table = Table(title=f"ms per frame; {where}", box=SIMPLE_HEAD)
+    rest = ("SNR dB", "required", "goal", "floor", "ready s")
+    for name in ("net", "batch", *LABELS.values(), *rest):
         table.add_column(name, justify="left" if name == "net" else "right")
     places = list(dict.fromkeys((row.net, row.batch) for row in rows))
     for net, batch in places:

@@ -66,9 +66,15 @@ def key_of(name: str, net: nn.Module, example: Sequence[Tensor], machine: str) -
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
+def cudnn_version() -> int | None:
+    """Return the version of cuDNN, as a number; nothing where it is not there."""
+    version: int | None = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return version
+
+
 def machine_of(device: str) -> str:
     """Return the GPU and the libraries that an engine depends on, in words."""
-    versions = f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
+    versions = f"torch {torch.__version__}, cuDNN {cudnn_version()}"
     if not device.startswith("cuda"):
         return f"{device}, {versions}"
     return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, {versions}"
@@ -98,6 +104,6 @@ class VerdictCache:
         with replacing(self._folder / f"{key}.json") as path:
             path.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Return all keys, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.json"))

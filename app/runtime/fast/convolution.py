@@ -157,7 +157,7 @@ class Convolution(nn.Module):
     def _formula(self, x_BZHWC: Tensor) -> Tensor:
         """Return the sums over taps, by shifted copies of the image."""
         stripes, phases = self.taps.stripes, len(self.taps.rows)
-        batch, planes, height, width, channels = x_BZHWC.shape
+        batch, _, height, width, channels = x_BZHWC.shape
         if stripes > 1:
             x = x_BZHWC.view(batch, stripes, stripes, height, width, channels)
             x = x.permute(0, 3, 1, 4, 2, 5).reshape(batch, 1, stripes * height, -1, channels)
@@ -177,8 +177,8 @@ class Convolution(nn.Module):
                 results.append(cast("Tensor", total))
         if self.apart:
             return torch.cat(results, 1)
-        y = torch.stack(results, -2).unflatten(-2, (phases, phases))
-        return y.permute(0, 1, 2, 4, 3, 5, 6).flatten(4, 5).flatten(2, 3)
+        apart = torch.unflatten(torch.stack(results, -2), -2, (phases, phases))
+        return apart.permute(0, 1, 2, 4, 3, 5, 6).flatten(4, 5).flatten(2, 3)
 
 
 def _places(*sizes: int) -> Sequence[tuple[int, int, int]]:

@@ -47,12 +47,13 @@ class FastDecoder(nn.Module):
 
     def forward(self, feature_BFHW: Tensor) -> Tensor:
         """Return frames (B, 3, 512, 512), RGB in (0, 1), of features (B, 256, 64, 64)."""
-        return self.drawn(feature_BFHW.movedim(1, -1).unsqueeze(1).contiguous()).movedim(-1, 1)
+        feature = feature_BFHW.movedim(1, -1).unsqueeze(1).contiguous()
+        return self.drawn(feature).movedim(-1, 1)
 
     def drawn(self, feature_B1HWF: Tensor) -> Tensor:
         """Return frames (B, 512, 512, 3), RGB in (0, 1), of features (B, 1, 64, 64, 256)."""
         x = self.stem(feature_B1HWF)
-        hidden = self.shared(feature_B1HWF).split(HIDDEN, -1)
+        hidden = torch.split(self.shared(feature_B1HWF), HIDDEN, -1)
         for i, block in enumerate(self.middle):
             x = block(x, hidden[2 * i : 2 * i + 2])
         for block in (self.up_0, self.up_1):
@@ -61,7 +62,8 @@ class FastDecoder(nn.Module):
         # Channel c, row i and column j of a doubled sample are number 4 c + 2 i + j.
         batch, height, width = levels.shape[:3]
         levels = levels.view(batch, height, width, 3, 2, 2).permute(0, 1, 4, 2, 5, 3)
-        return levels.reshape(batch, 2 * height, 2 * width, 3)
+        frames: Tensor = levels.reshape(batch, 2 * height, 2 * width, 3)
+        return frames
 
 
 class FastBlock(nn.Module):
@@ -90,8 +92,7 @@ class FastBlock(nn.Module):
     def read(self, feature: Tensor) -> tuple[Tensor, ...]:
         """Return what each normalisation reads of the feature."""
         assert self.shared is not None
-        hidden: Tensor = self.shared(feature)
-        return hidden.split(HIDDEN, -1)
+        return torch.split(self.shared(feature), HIDDEN, -1)
 
     def forward(self, x: Tensor, hidden: tuple[Tensor, ...]) -> Tensor:
         """Return (B, 1, H', W', outputs)."""

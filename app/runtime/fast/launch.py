@@ -1,6 +1,7 @@
 """How the kernels are launched: tiles by shape, and where results go. Imported on a GPU only."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import triton
@@ -39,67 +40,52 @@ def tile_of(conv: "Convolution", samples: int, inputs: int) -> tuple[Tile, int, 
 
 
 def convolve(
-    conv: "Convolution",
-    x: Tensor,
-    other: Tensor | None,
-    moments: Tensor | None,
-    out: Tensor | None,
+    conv: "Convolution", x: Tensor, other: Tensor | None, moments: Tensor | None, out: Tensor | None
 ) -> Tensor:
     """Run `Convolution.forward` as one kernel."""
     batch, planes, height, width, inputs = x.shape
     phases, stripes = len(conv.taps.rows), conv.taps.stripes
     planes = 1 if stripes > 1 else planes
-    shape = (
-        (batch, phases**2, height, width)
-        if conv.apart
-        else (batch, planes, phases * height, phases * width)
-    )
     if out is None:
-        out = torch.empty(*shape, conv.outputs, dtype=x.dtype, device=x.device)
-    assert out.shape[:-1] == shape
+        out = x.new_empty(*_result(conv, x.shape), conv.outputs)
     samples = batch * planes * phases**2 * height * width
     (high, wide, first, step), stages, warps = tile_of(conv, samples, inputs)
     outputs = conv.outputs // first * first
     extra = conv.outputs - outputs
     weight = conv.weight.view(-1, inputs)
     second = first if conv.modulates else max(extra, 8)
-    grid = samples // (high * wide) * (outputs // first)
-    up = phases * width // (other.shape[-2] if other is not None else out.shape[-2])
+    seen = other if other is not None else out
+    up = phases * width // seen.shape[-2] if other is not None else 1
     # Rows that are there twice for two rows of the tile make no box.
     boxed = other is not None and not (up > 1 and phases == 1)
-    seen = other if other is not None else out
-    high_wide = (high, wide, first)
-    _convolution.convolve[(grid,)](
+    tile = (high, wide, first)
+    _convolution.convolve[(samples // (high * wide) * (outputs // first),)](
         TensorDescriptor.from_tensor(x, [1, 1, high, wide, step]),
         TensorDescriptor.from_tensor(weight, [first, step]),
         TensorDescriptor.from_tensor(weight, [second, step]),
         *(conv.table, conv.bias, seen),
-        _boxes(seen, phases // up if boxed else 1, width if boxed else seen.shape[-2], high_wide),
+        _boxes(seen, phases // up if boxed else 1, width if boxed else seen.shape[-2], tile),
         moments if moments is not None else conv.bias,
-        out,
-        *(height, width, planes, out.stride(-2)),
-        HIGH=high,
-        WIDE=wide,
-        FIRST=first,
-        STEP=step,
-        PHASES=phases,
-        STRIPES=stripes,
-        WIDTH=inputs,
-        N=outputs,
-        EXTRA=extra,
-        DEEP=conv.depth,
-        MODULATES=conv.modulates,
+        *(out, height, width, planes, out.stride(-2)),
+        **{"HIGH": high, "WIDE": wide, "FIRST": first, "STEP": step, "STAGES": stages},
+        **{"N": outputs, "EXTRA": extra, "WIDTH": inputs, "PHASES": phases, "STRIPES": stripes},
+        **{"UP": up, "BOXED": boxed, "PARTS": moments.shape[1] if moments is not None else 1},
+        **{"DEEP": conv.depth, "AREA": conv.taps.rows[0][1] ** 2, "APART": conv.apart},
+        **{"SLOPE": conv.slope, "MODULATES": conv.modulates},
         ADDS=other is not None and not conv.modulates,
-        PARTS=moments.shape[1] if moments is not None else 1,
-        UP=up,
-        SLOPE=conv.slope,
-        APART=conv.apart,
-        BOXED=boxed,
-        STAGES=stages,
-        num_warps=warps,
-        num_stages=stages,
+        **{"num_warps": warps, "num_stages": stages},
     )
     return out
+
+
+def _result(conv: "Convolution", shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of what a convolution writes, but for its channels."""
+    batch, planes, height, width, _ = shape
+    phases = len(conv.taps.rows)
+    if conv.apart:
+        return batch, phases**2, height, width
+    planes = 1 if conv.taps.stripes > 1 else planes
+    return batch, planes, phases * height, phases * width
 
 
 def _boxes(x: Tensor, phases: int, width: int, tile: tuple[int, int, int]) -> TensorDescriptor:
@@ -200,7 +186,7 @@ def gather(taps: Tensor, bias: Tensor, side: int) -> Tensor:
     _dense_motion.gather[(batch * height, width // 64)](
         *(taps, bias, out, height, width), SIDE=side, WIDTH=planes, COLUMNS=64
     )
-    return cast("Tensor", out)
+    return out
 
 
 def depthwise_norm(

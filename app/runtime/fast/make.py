@@ -1,7 +1,7 @@
 """From a net of `app.models` to the same function as a GPU likes it."""
 
 import copy
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,14 @@ from app.models.liveportrait.decoder import Decoder
 from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.warping import WarpingNet
-from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.painter import Painter
 from app.runtime.fast.decoder import FastDecoder
 from app.runtime.fast.motion import FastMotion
 from app.runtime.fast.warping import FastWarping
 from app.runtime.fast.wav2lip import FastWav2Lip
+
+if TYPE_CHECKING:
+    from app.models.wav2lip.generator import Wav2Lip
 
 HALF = torch.float16
 HOPPER = 9

@@ -73,7 +73,7 @@ class FastStage(nn.Module):
         x = x_BHWC.to(kind)
         if not self.of_image:
             x = functional.layer_norm(x + add_C.to(kind), *norm)
-        patches = x.unflatten(2, (-1, self.patch)).unflatten(1, (-1, self.patch))
+        patches = torch.unflatten(torch.unflatten(x, 2, (-1, self.patch)), 1, (-1, self.patch))
         y = functional.linear(patches.transpose(2, 3).flatten(3), self.weight, self.bias)
         if self.of_image:
             y = functional.layer_norm(y, *norm)

@@ -94,7 +94,7 @@ def rectify_pool(x_BDHWC: Tensor, bias_C: Tensor, kept: Tensor) -> Tensor:
 
         return launch.rectify_pool(x_BDHWC, bias_C, kept)
     y = functional.relu(x_BDHWC + bias_C)
-    y = y.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+    y = torch.unflatten(torch.unflatten(y, 3, (-1, 2)), 2, (-1, 2)).mean((3, 5))
     return kept.copy_(y)
 
 
@@ -112,7 +112,7 @@ def rectify_interleave(x: Tensor, bias_C: Tensor, out: Tensor) -> None:
         launch.rectify_interleave(x, bias_C, out)
         return
     height, width = out.shape[2:4]
-    y = x.unflatten(-1, (2, 2, -1)).permute(0, 1, 2, 4, 3, 5, 6).flatten(4, 5).flatten(2, 3)
+    y = torch.unflatten(x, -1, (2, 2, -1)).permute(0, 1, 2, 4, 3, 5, 6).flatten(4, 5).flatten(2, 3)
     out.copy_(functional.relu(y[:, :, 1 : height + 1, 1 : width + 1] + bias_C))
 
 
@@ -180,4 +180,5 @@ def respond(x_BHWC: Tensor, gamma_C: Tensor, epsilon: float) -> Tensor:
         return launch.respond(x_BHWC, gamma_C, epsilon)
     y = functional.gelu(x_BHWC)
     norm = torch.linalg.vector_norm(y, dim=(1, 2), keepdim=True)
-    return y * (1 + gamma_C * norm / (norm.mean(-1, keepdim=True) + epsilon))
+    answer: Tensor = y * (1 + gamma_C * norm / (norm.mean(-1, keepdim=True) + epsilon))
+    return answer

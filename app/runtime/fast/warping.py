@@ -165,7 +165,7 @@ def _fused(block: ConvNorm) -> nn.Conv2d | nn.Conv3d:
 def _halved(block: UpConvNorm) -> tuple[Tensor, Tensor]:
     """Return weight (4 O, I, 3, 2, 2), its outputs ordered as (2, 2, O), and bias (O,)."""
     conv = fuse_conv_bn_eval(block.conv.eval(), cast("nn.BatchNorm3d", block.norm.eval()))
-    weight = halve_kernel(conv.weight).unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1)
+    weight = torch.unflatten(halve_kernel(conv.weight), 0, (-1, 4)).transpose(0, 1).flatten(0, 1)
     return weight, cast("Tensor", conv.bias)
 
 

@@ -40,7 +40,7 @@ class FastWav2Lip(nn.Module):
         """Return (B, 3, 96, 96) BGR in [0, 1]; see `Wav2Lip.forward`."""
         if mel_B1MS.is_cuda:
             here = torch.cuda.current_stream()
-            aside = torch.cuda.Stream()
+            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             aside.wait_stream(here)
             with torch.cuda.stream(aside):
                 speech = self.speech_encoder(_last(mel_B1MS))
