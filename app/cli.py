@@ -3,14 +3,81 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from app import __version__
-from app.client.talk import Refused, talk
+from app.client.talk import Refused, post
 from app.demo.run import run_demo
 from app.errors import AppError, NotReady
+from app.report import read_report
+
+CLIP = {
+    "fps": "frames per second, 1 to 60",
+    "size": "longer side in px, 256 to 1024, or `source`",
+    "face_index": "which face, 0 the largest",
+}
+SWITCH = "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One route as a command.
+
+    Attributes:
+        help: what it does.
+        files: its positional arguments, by the names of their parts.
+        options: its text fields.
+        out: where the answer is written by default.
+        optional: a file that may be given as an option.
+    """
+
+    help: str
+    files: dict[str, str]
+    options: dict[str, str]
+    out: str
+    optional: str = ""
+
+
+COMMANDS = {
+    "talk": Command(
+        "send a photo and a recording to a running server",
+        {"portrait": "photo", "audio": "recording"},
+        CLIP | {"motion": "`idle`, `none` or `file`", "seed": "of the idle motion"},
+        "talk.mp4",
+        optional="driving",
+    ),
+    "animate": Command(
+        "make a photo follow a driving video or motion sequence",
+        {"portrait": "photo", "driving": "video, or .npz of `motions`"},
+        CLIP
+        | {
+            "mode": "`relative` or `absolute`",
+            "region": "`all`, `pose`, `exp`, `eyes` or `lip`",
+            "multiplier": "of all movement, 0 to 3",
+            "stitching": SWITCH,
+            "retarget_eyes": SWITCH,
+            "retarget_lips": SWITCH,
+            "crop": SWITCH,
+        },
+        "animate.mp4",
+    ),
+    "lipsync": Command(
+        "make the mouth in a video follow a recording",
+        {"video": "video of someone's face", "audio": "recording"},
+        CLIP,
+        "lipsync.mp4",
+    ),
+    "motions": Command(
+        "record a motion sequence from a driving video",
+        {"driving": "video"},
+        {name: CLIP[name] for name in ("fps", "face_index")},
+        "motion.npz",
+    ),
+}
+"""By the last part of the route."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,32 +87,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "demo":
             run_demo(args.config, args.portrait, args.audio, args.out)
         else:
-            _talk(args)
+            _send(COMMANDS[args.command], args)
     except (AppError, Refused, OSError, httpx.HTTPError) as error:
         print(f"digital-human: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _talk(args: argparse.Namespace) -> None:
+def _send(command: Command, args: argparse.Namespace) -> None:
     """Send media to a running server and write the answer."""
-    options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
-    portrait, audio = args.portrait.read_bytes(), args.audio.read_bytes()
+    fields = {name: value for name in command.options if (value := getattr(args, name)) is not None}
+    names = [*command.files, *([command.optional] if command.optional else [])]
+    files = {name: path.read_bytes() for name in names if (path := getattr(args, name))}
+    if command.optional in files:
+        fields.setdefault("motion", "file")
     try:
-        made = talk(args.url, portrait, audio, options, args.key)
+        made = post(args.url, f"/v1/{args.command}", files, fields, args.key)
     except httpx.ConnectError:
         raise NotReady(f"No server answers at {args.url}.", "Start one; see the README.") from None
     args.out.write_bytes(made.video)
-    print(f"{args.out}: {made.headers['x-digital-human-frames']} frames, {made.total_s:.1f} s")
-
-
-OPTIONS = {
-    "fps": "frames per second, 1 to 60",
-    "size": "longer side in px, 256 to 1024, or `source`",
-    "motion": "`idle` or `none`",
-    "face_index": "which face, 0 the largest",
-    "seed": "of the idle motion",
-}
+    frames = made.headers["x-digital-human-frames"]
+    lost = (read_report(made.video) or {}).get("frames_without_face", 0)
+    without = f" ({lost} without a face)" if lost else ""
+    print(f"{args.out}: {frames} frames{without}, {made.total_s:.1f} s")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,13 +126,18 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=Path("serve_config.yaml"), help="default: %(default)s"
     )
     demo.add_argument("--out", type=Path, default=Path("talk.mp4"), help="default: %(default)s")
-
-    send = commands.add_parser("talk", help="send a photo and a recording to a running server")
-    send.add_argument("portrait", type=Path, help="photo")
-    send.add_argument("audio", type=Path, help="recording")
-    send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
-    send.add_argument("--out", type=Path, default=Path("talk.mp4"), help="default: %(default)s")
-    send.add_argument("--key", default="", help="API key, where the server wants one")
-    for name, text in OPTIONS.items():
-        send.add_argument(f"--{name.replace('_', '-')}", help=text)
+    for name, command in COMMANDS.items():
+        _add(commands.add_parser(name, help=command.help), command)
     return parser
+
+
+def _add(send: argparse.ArgumentParser, command: Command) -> None:
+    for part, text in command.files.items():
+        send.add_argument(part, type=Path, help=text)
+    if command.optional:
+        send.add_argument(f"--{command.optional}", type=Path, help="driving video or .npz")
+    send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
+    send.add_argument("--out", type=Path, default=Path(command.out), help="default: %(default)s")
+    send.add_argument("--key", default="", help="API key, where the server wants one")
+    for option, text in command.options.items():
+        send.add_argument(f"--{option.replace('_', '-')}", help=text)

@@ -21,6 +21,32 @@ def frame_count(duration_s: Fraction, fps: Fraction) -> int:
     return max(1, math.floor(duration_s * fps + Fraction(1, 2)))
 
 
+def ping_pong(index: int, length: int) -> int:
+    """Return where a clip of `length` frames is after `index` steps to and fro.
+
+    Neither end is shown twice: 0, 1, .., n-1, n-2, .., 1, 0, 1, ..; a single frame stays.
+
+    Args:
+        index: >= 0.
+        length: n, > 0.
+    """
+    period = max(1, 2 * (length - 1))
+    step = index % period
+    return min(step, period - step) if length > 1 else 0
+
+
+def nominal_fps(rate: Fraction) -> Fraction:
+    """Return the whole or NTSC rate within half a percent of `rate`, in Hz, otherwise `rate`."""
+    nearest = min((*_NTSC, Fraction(max(1, round(rate)))), key=lambda usual: abs(usual - rate))
+    return nearest if abs(nearest - rate) <= rate / 200 else rate
+
+
+def clamped_fps(rate: Fraction) -> Fraction:
+    """Return `rate` in Hz, brought to [1, 60], its denominator at most 1001."""
+    inside = min(max(rate, Fraction(MIN_FPS)), Fraction(MAX_FPS))
+    return inside.limit_denominator(_MAX_DENOMINATOR)
+
+
 def parse_fps(text: str) -> Fraction:
     """Return the frame rate that `text` names, in Hz, in [1, 60].
 

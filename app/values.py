@@ -8,7 +8,6 @@ the centre of the first pixel is (0.5, 0.5).
 import hashlib
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,18 +71,47 @@ class Sound:
         data: the file, sound or video.
         rate_hz: of the samples as they will be heard.
         channels: 1 or 2.
-        num_samples: of each channel.
+        num_samples: of each channel, as the file has them.
+        delay_samples: silence before the first of them; if negative, so many of them are dropped.
     """
 
     data: bytes = field(repr=False)
     rate_hz: int
     channels: int
     num_samples: int
+    delay_samples: int = 0
 
     @property
     def duration_s(self) -> Fraction:
-        """Media time from the first to past the last sample, in seconds."""
-        return Fraction(self.num_samples, self.rate_hz)
+        """Media time from the start, silence before the sound included, to its end, in seconds."""
+        return Fraction(max(0, self.delay_samples + self.num_samples), self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFile:
+    """An uploaded video, still in its file, and what its picture track holds.
+
+    Attributes:
+        data: the file.
+        width: px, even, upright and with square pixels; an odd last column is not counted.
+        height: px, even, likewise.
+        fps: nominal rate of the pictures in Hz, in [1, 60]; of a variable rate the average, of
+            less or more than that the nearest end.
+        start_s: media time of the first picture in its container, which sound may precede.
+        duration_s: media time from the first picture to past the last, in seconds.
+        is_constant_rate: whether all pictures are equally far apart, as finely as the
+            container's clock can say.
+        pictures: how many there are.
+    """
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    fps: Fraction
+    start_s: Fraction
+    duration_s: Fraction
+    is_constant_rate: bool
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,10 +158,12 @@ class FrameGroup:
     Attributes:
         pixels: (T, H, W, 3) uint8 RGB.
         points: (T, 478, 2) float32, where each mesh point is in each frame, image px.
+        seen: (T,) bool, which frames show the face; None if all do.
     """
 
     pixels: NDArray[np.uint8]
     points: NDArray[np.float32]
+    seen: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,29 +182,6 @@ class LipGroup:
 
     def __len__(self) -> int:
         return len(self.crops)
-
-
-@dataclass(frozen=True, slots=True)
-class TalkJob:
-    """One validated request for a talking head; the media are still as they came.
-
-    Attributes:
-        portrait: bytes of an image file.
-        audio: bytes of an audio file.
-        fps: frames per second of the answer, in [1, 60].
-        size: longer side of the answer in px, or None for the photo's own.
-        motion: "idle" sways and blinks; "none" holds the photo still.
-        face_index: which face, 0 the largest; None takes the largest.
-        seed: of the idle motion.
-    """
-
-    portrait: bytes
-    audio: bytes
-    fps: Fraction
-    size: int | None
-    motion: Literal["idle", "none"]
-    face_index: int | None
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
 """The routes: requests in, answers of the service out."""
 
-import codecs
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict
 
-from pydantic import ValidationError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.schemas import HINTS, TalkOptions
+from app.api.forms import form_of
+from app.api.schemas import (
+    HINTS,
+    AnimateOptions,
+    LipsyncOptions,
+    MotionsOptions,
+    TalkOptions,
+)
 from app.api.service import Clip, Service
 from app.errors import BadRequest
-from app.values import ModelCard, TalkJob
+from app.jobs import AnimateJob, LipsyncJob, MotionsJob, TalkJob
+from app.values import ModelCard
 
 
 class Routes:
@@ -25,19 +29,72 @@ class Routes:
 
     async def talk(self, request: Request) -> Response:
         """`POST /v1/talk`: a portrait and speech in, a talking head out."""
-        _check_content_type(request.headers.get("content-type", ""))
-        async with request.form(max_files=2, max_fields=16) as form:
-            options = _options(form, ("portrait", "audio"))
+        async with form_of(request, ("portrait", "audio", "driving"), TalkOptions) as form:
+            options = form.options
+            follows = options.motion == "file"
+            if form.has("driving") and not follows:
+                raise BadRequest("The part `driving` goes with `motion=file`.", HINTS["motion"])
             job = TalkJob(
-                portrait=await _part(form, "portrait"),
-                audio=await _part(form, "audio"),
+                portrait=await form.file("portrait"),
+                audio=await form.file("audio"),
                 fps=options.fps,
                 size=options.size,
                 motion=options.motion,
                 face_index=options.face_index,
                 seed=options.seed,
+                driving=await form.file("driving") if follows else None,
             )
-        return ClipResponse(await self._service.talk(job))
+        return ClipResponse(await self._service.render(job), "talk.mp4")
+
+    async def animate(self, request: Request) -> Response:
+        """`POST /v1/animate`: a portrait and a driving video or motion sequence in."""
+        async with form_of(request, ("portrait", "driving"), AnimateOptions) as form:
+            options = form.options
+            job = AnimateJob(
+                portrait=await form.file("portrait"),
+                driving=await form.file("driving"),
+                fps=options.fps,
+                size=options.size,
+                face_index=options.face_index,
+                crop=options.crop,
+                transfer=options.transfer(),
+            )
+        return ClipResponse(await self._service.render(job), "animate.mp4")
+
+    async def lipsync(self, request: Request) -> Response:
+        """`POST /v1/lipsync`: a video or a portrait in, and speech that its mouth follows."""
+        async with form_of(request, ("video", "portrait", "audio"), LipsyncOptions) as form:
+            options, is_photo = form.options, form.has("portrait")
+            if is_photo == form.has("video"):
+                raise BadRequest(
+                    "The request needs one of the parts `video` and `portrait`.",
+                    "Add `-F video=@FILE` or `-F portrait=@FILE`.",
+                )
+            job = LipsyncJob(
+                face=await form.file("portrait" if is_photo else "video"),
+                is_photo=is_photo,
+                audio=await form.file("audio"),
+                fps=options.fps,
+                size=options.size,
+                face_index=options.face_index,
+            )
+        return ClipResponse(await self._service.render(job), "lipsync.mp4")
+
+    async def motions(self, request: Request) -> Response:
+        """`POST /v1/motions`: a driving video in, its motion sequence out."""
+        async with form_of(request, ("driving",), MotionsOptions) as form:
+            options = form.options
+            job = MotionsJob(await form.file("driving"), options.fps, options.face_index)
+        recorded = await self._service.record(job)
+        headers = {
+            "content-disposition": 'attachment; filename="motion.npz"',
+            "cache-control": "no-store",
+            "x-digital-human-models": models_header(recorded.models),
+            "x-digital-human-frames": str(recorded.frames),
+            "x-digital-human-frames-without-face": str(recorded.frames_without_face),
+            "server-timing": recorded.server_timing,
+        }
+        return Response(recorded.data, headers=headers, media_type="application/x-npz")
 
     async def healthz(self, request: Request) -> Response:
         """`GET /healthz`: this process answers."""
@@ -64,11 +121,16 @@ class Routes:
 
 
 class ClipResponse(StreamingResponse):
-    """Streams a clip, and stops its work when the client leaves."""
+    """Streams a clip, and stops its work when the client leaves.
 
-    def __init__(self, clip: Clip) -> None:
+    Args:
+        clip: whose first bytes exist.
+        name: of the file, for those who save it.
+    """
+
+    def __init__(self, clip: Clip, name: str) -> None:
         headers = {
-            "content-disposition": 'inline; filename="talk.mp4"',
+            "content-disposition": f'inline; filename="{name}"',
             "cache-control": "no-store",
             "x-digital-human-models": models_header(clip.models),
             "x-digital-human-frames": str(clip.frames),
@@ -102,62 +164,3 @@ def models_header(cards: Iterable[ModelCard]) -> str:
         f"{card.role}={card.variant}" + (";weights=seeded" if card.weights == "seeded" else "")
         for card in cards
     )
-
-
-def _check_content_type(value: str) -> None:
-    """Refuse what is no form, or not in the one charset in which every text can be answered.
-
-    Raises:
-        BadRequest: it is.
-    """
-    kind, parameters = parse_options_header(value)
-    if kind.strip() != b"multipart/form-data":
-        raise BadRequest(
-            "The request is not multipart/form-data.",
-            "Send the parts `portrait` and `audio`, as `curl -F` does.",
-        )
-    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
-    try:
-        is_utf8 = codecs.lookup(charset).name == "utf-8"
-    except (LookupError, ValueError):
-        is_utf8 = False
-    if not is_utf8:
-        raise BadRequest("The form has a charset other than utf-8.", "Leave the charset out.")
-
-
-def _options(form: FormData, parts: tuple[str, ...]) -> TalkOptions:
-    """Return the validated text fields.
-
-    Raises:
-        BadRequest: a field is unknown, repeated, a file, or out of range.
-    """
-    names = [name for name, _ in form.multi_items()]
-    known = (*parts, *TalkOptions.model_fields)
-    if not set(names) <= set(known):  # their names are the client's content: not repeated here
-        raise BadRequest("There is an unknown field.", f"Fields are: {', '.join(known)}.")
-    repeated = [name for name in known if names.count(name) > 1]
-    if repeated:
-        raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
-    fields = {name: value for name, value in form.items() if name not in parts}
-    try:
-        return TalkOptions.model_validate(fields)
-    except ValidationError as error:
-        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-        raise BadRequest(f"The field `{name}` has no valid value.", HINTS[name]) from None
-
-
-async def _part(form: FormData, name: str) -> bytes:
-    """Return the bytes of a file part.
-
-    Raises:
-        BadRequest: the part is missing, no file, or empty.
-    """
-    part = form.get(name)
-    if part is None:
-        raise BadRequest(f"The part `{name}` is missing.", f"Add `-F {name}=@FILE`.")
-    if not isinstance(part, UploadFile):
-        raise BadRequest(f"The part `{name}` is not a file.", f"Use `-F {name}=@FILE`.")
-    data = await part.read()
-    if not data:
-        raise BadRequest(f"The part `{name}` is empty.", "Send a file with content.")
-    return data

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.values import ModelCard, TalkJob
+from app.jobs import ClipJob, MotionsJob
+from app.values import ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Clip:
         first: the first bytes of a fragmented MP4.
         rest: the other bytes; closing the generator stops all work for the video.
         frames: how many frames the whole video has.
-        faces: how many faces the portrait shows.
+        faces: how many faces the portrait shows, or the video where one is first seen.
         models: who makes it, one card per role.
         server_timing: value of the `Server-Timing` header.
         notes: what the client should know about its input, by short stable names.
@@ -30,11 +31,34 @@ class Clip:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A motion sequence.
+
+    Attributes:
+        data: the .npz.
+        frames: its length.
+        frames_without_face: in how many of them the face was not seen.
+        models: who makes it, one card per role.
+        server_timing: value of the `Server-Timing` header.
+    """
+
+    data: bytes
+    frames: int
+    frames_without_face: int
+    models: list[ModelCard]
+    server_timing: str = ""
+
+
 class Service(Protocol):
     """The application, as the HTTP door sees it. Every method may raise any `AppError`."""
 
-    async def talk(self, job: TalkJob) -> Clip:
+    async def render(self, job: ClipJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
+        ...
+
+    async def record(self, job: MotionsJob) -> Recorded:
+        """Return the motion sequence of a driving video."""
         ...
 
     async def models(self) -> list[ModelCard]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from app.models.folding import folded
 from app.models.liveportrait import state_dict as liveportrait
 from app.models.liveportrait.appearance import AppearanceExtractor
 from app.models.liveportrait.decoder import Decoder
-from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.stitching import Perceptron
 from app.models.liveportrait.warping import WarpingNet

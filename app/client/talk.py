@@ -1,7 +1,7 @@
-"""`POST /v1/talk` as a client makes it."""
+"""`POST /v1/talk` and its like as a client makes them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -15,7 +15,7 @@ class Talk:
     """A finished answer.
 
     Attributes:
-        video: the MP4.
+        video: the MP4, or of `/v1/motions` the .npz.
         headers: of the answer.
         first_fragment_bytes: how much of the video had arrived when it did.
         first_fragment_s: wall-clock seconds from sending the request until the first complete
@@ -69,7 +69,29 @@ def talk(
         Refused: the server said no.
         httpx.HTTPError: the connection failed, or ended in the middle.
     """
-    files = {"portrait": ("portrait", portrait), "audio": ("audio", audio)}
+    files = {"portrait": portrait, "audio": audio}
+    return post(url, "/v1/talk", files, options, key, progress)
+
+
+def post(
+    url: str,
+    route: str,
+    files: Mapping[str, bytes],
+    options: dict[str, str] | None = None,
+    key: str = "",
+    progress: Progress = lambda _: None,
+) -> Talk:
+    """Return what a route of the server at `url` makes of files; errors as `talk`.
+
+    Args:
+        url: of the server.
+        route: such as /v1/animate.
+        files: by the names of their parts.
+        options: text fields.
+        key: API key; empty where none is wanted.
+        progress: called while bytes arrive.
+    """
+    parts = {name: (name, data) for name, data in files.items()}
     headers = {"authorization": f"Bearer {key}"} if key else {}
     started_s = time.perf_counter()
     first_bytes, first_s = 0, 0.0
@@ -77,9 +99,7 @@ def talk(
     # No limit between bytes but a generous one: a loaded server makes its clients wait.
     with (
         httpx.Client(base_url=url, timeout=httpx.Timeout(120), trust_env=False) as client,
-        client.stream(
-            "POST", "/v1/talk", files=files, data=options or {}, headers=headers
-        ) as answer,
+        client.stream("POST", route, files=parts, data=options or {}, headers=headers) as answer,
     ):
         if answer.status_code != 200:
             answer.read()

@@ -14,9 +14,9 @@ from app.face.config import FaceConfig
 from app.face.detector import Array, Detection, Detector, overlap
 from app.face.mesh import MeshFitter, Region
 from app.face.nets import FaceNets, Net
-from app.face.pose import yaw_deg
 from app.face.tiles import TILE_PX, tiles
 from app.face.turns import roll_deg, turn_points
+from app.head_pose import yaw_deg
 from app.values import FaceMesh
 
 # Measured on six portraits turned in steps of 15 degrees, each searched after four quarter turns:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from app.face.config import FaceConfig
-from app.face.pose import yaw_deg
+from app.head_pose import yaw_deg
 from app.topology import FACE_OVAL
 from app.values import FaceMesh
 

@@ -24,6 +24,12 @@ class MediaConfig(Settings):
     max_video_side_px: int = Field(default=2048, ge=1024)
     """Longest side of a video at the photo's own size."""
 
+    max_video_pixels: int = Field(default=9_437_184, gt=0)
+    """Largest picture of an uploaded video, width times height; a decoder may hold 17 of them."""
+
+    max_video_s: float = Field(default=600.0, gt=0)
+    """Longest uploaded video in seconds, told from its packets before any is decoded."""
+
     background_rgb: tuple[Channel, Channel, Channel] = Field(default=(255, 255, 255), strict=False)
     """Colour beneath transparent pixels; white, as viewers and pages show a cut-out."""
 

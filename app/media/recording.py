@@ -5,7 +5,9 @@ C audio channels, N samples of a block.
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 
 from app.errors import AudioTooLong, UnsupportedMedia
 from app.media.packet_index import is_index_absurd
-from app.media.wholeness import announced_bytes, announced_samples
+from app.media.packets import packets_of
+from app.media.wholeness import announced_samples, is_cut
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -30,14 +33,12 @@ _WORK_CHANNELS = 2
 """So many channels at `MAX_RATE_HZ` may be as long as any recording; eight of 48 kHz likewise."""
 
 _BLOCK_S = 1
-# Some writers count a header twice or forget a pad byte; so little is not worth a refusal.
-_SLACK_BYTES = 64
 # Of a lossy recording, bad packets may take a tenth of a second and one per cent.
 _LOSS_S, _LOSS_SHARE = 0.1, 0.01
 
 _DEMUXERS = (
     *("wav", "w64", "aiff", "au", "caf", "flac", "wv", "mp3", "aac", "loas", "ac3", "eac3"),
-    *("amr", "ogg", "mov", "matroska", "webm", "asf", "avi", "flv", "mpegts"),
+    *("amr", "ogg", "mov", "matroska", "webm", "asf", "avi", "flv", "mpegts", "mpeg"),
 )
 """FFmpeg's demuxers that read one file and never name another one: no playlists, no streams."""
 
@@ -105,7 +106,7 @@ def read_blocks(
     if is_left():
         raise Abandoned
     with _opened(data) as container:
-        if announced_bytes(data, container.format.name) > len(data) + _SLACK_BYTES:
+        if is_cut(data, container.format.name):
             raise _cut()
         track = _Track(container, is_left)
         count = 0
@@ -118,6 +119,26 @@ def read_blocks(
             raise _cut() from None
         if track.is_damaged() or count < announced_samples(data, container.format.name):
             raise _cut()
+
+
+def start_of_sound(data: bytes, is_left: Callable[[], bool] = lambda: False) -> Fraction | None:
+    """Return the media time in seconds of the first sample that `read_blocks` yields.
+
+    None where the container does not say, or where there are no samples.
+
+    Args:
+        data: as `read_blocks` takes it.
+        is_left: as `read_blocks` takes it.
+
+    Raises:
+        Abandoned: `is_left` said so.
+        UnsupportedMedia: as `read_blocks`.
+    """
+    with _opened(data) as container:
+        try:
+            return _Track(container, is_left).start_s()
+        except FFmpegError:
+            raise _cut() from None
 
 
 def _check_length(count: int, block: Block, max_s: float) -> None:
@@ -179,6 +200,17 @@ class _Track:
         if waiting:
             yield Block(_full_scale(np.concatenate(waiting, axis=1)), self._rate_hz)
 
+    def start_s(self) -> Fraction | None:
+        """Return when the first sample is heard, reading as far as that; None if none is."""
+        for packet in packets_of(self._container, self._stream):
+            if self._is_left():
+                raise Abandoned
+            with suppress(FFmpegError):
+                for frame in packet.decode():
+                    if frame.samples and frame.pts is not None and frame.time_base:
+                        return frame.pts * frame.time_base
+        return None
+
     def is_damaged(self) -> bool:
         """Whether more was lost than a lossy recording may lose; to be asked at the end."""
         allowed = _LOSS_S * self._rate_hz + _LOSS_SHARE * self._count
@@ -188,7 +220,7 @@ class _Track:
         """Yield what each packet holds, (C, N) as it was coded."""
         # The last AAC or Opus frame of an MP4 holds more than belongs to the recording.
         waiting: tuple[NDArray[np.generic], Packet[AudioStream]] | None = None
-        for packet in self._container.demux(self._stream):
+        for packet in packets_of(self._container, self._stream):
             if self._is_left():  # packet by packet, because some hold nothing
                 raise Abandoned
             raw = self._decoded(packet)

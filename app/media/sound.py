@@ -39,17 +39,24 @@ def sound_of(data: bytes, count: int, rate_hz: int, channels: int) -> Sound:
 def sound_blocks(sound: Sound) -> Generator[NDArray[np.int16], None, None]:
     """Yield the samples of a sound, (C, N) int16, about a second at a time.
 
-    Nothing moves in time. Samples beyond full scale are clipped.
+    Nothing moves in time but by the sound's own delay. Samples beyond full scale are clipped.
     """
     resampler: Resampler | None = None
+    silent, dropped = max(0, sound.delay_samples), max(0, -sound.delay_samples)
+    while silent:
+        count = min(silent, sound.rate_hz)
+        silent -= count
+        yield np.zeros((sound.channels, count), np.int16)
     for block in read_blocks(sound.data, math.inf):
         samples, rate = block.samples, block.rate_hz
         if len(samples) != sound.channels:
             samples = samples.mean(axis=0, keepdims=True, dtype=np.float32)
         resampler = resampler or Resampler(sound.channels, rate, sound.rate_hz)
-        yield _to_int16(resampler.push(samples))
+        ready = _to_int16(resampler.push(samples))
+        yield ready[:, dropped:]
+        dropped = max(0, dropped - ready.shape[1])
     if resampler:
-        yield _to_int16(resampler.flush())
+        yield _to_int16(resampler.flush())[:, dropped:]
 
 
 class SoundReader:

@@ -15,6 +15,15 @@ _EBML_SEGMENT = b"\x18\x53\x80\x67"
 _EBML_SEARCH_BYTES = 4096
 
 
+# Some writers count a header twice or forget a pad byte; so little is not worth a refusal.
+_SLACK_BYTES = 64
+
+
+def is_cut(data: bytes, demuxer: str) -> bool:
+    """Return whether the file is shorter than it says; `demuxer` as `announced_bytes` takes it."""
+    return announced_bytes(data, demuxer) > len(data) + _SLACK_BYTES
+
+
 def announced_bytes(data: bytes, demuxer: str) -> int:
     """Return how many bytes the file must have by its own words, 0 if it does not say.
 

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
 
-Stage = Literal["decode", "face", "layout", "animate", "cut", "paint", "blend", "encode"]
-STAGES: tuple[str, ...] = get_args(Stage)
+STAGES = (
+    *("decode", "face", "layout", "read", "track", "watch"),
+    *("animate", "cut", "paint", "blend", "encode"),
+)
+"""In the order of work."""
 
 
 class StageTimes:

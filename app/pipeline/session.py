@@ -1,4 +1,4 @@
-"""The session loop: from a motion and a log-mel to finished frames, group by group.
+"""The session loop: from frames and a log-mel to finished frames, group by group.
 
 T frames of a group, S crop px, M mel bins (80).
 """
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from app.pipeline.config import SessionConfig
 from app.pipeline.mouth import to_crop
-from app.values import FrameGroup, LipGroup, Motion
+from app.values import FrameGroup, LipGroup
 
-Animate = Callable[[Motion], Awaitable[FrameGroup]]
-"""Renders the session's portrait, one frame per row of the motion."""
+Shoot = Callable[[slice], Awaitable[FrameGroup]]
+"""Makes frames [start, stop) as they are before any lip-sync; called in order."""
 
 Paint = Callable[[LipGroup], Awaitable[NDArray[np.uint8]]]
 """Repaints mouth crops after the speech: (T, S, S, 3) uint8 RGB."""
 
 Measure = Callable[[str], AbstractContextManager[None]]
-"""Counts the time within as that of a stage: "animate", "cut", "paint" or "blend"."""
+"""Counts the time within as that of a stage, such as "cut", "paint" or "blend"."""
 
 Windows = Callable[[int, int], NDArray[np.float32]]
 """Log-mel windows of frames [first, last): (T, 80, 16) float32 in [-4, 4]."""
@@ -58,23 +58,34 @@ class Crops(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """All that a session renders, and the models that render it.
+class Lips:
+    """The lip-sync of a session.
 
     Attributes:
-        motion: one row per frame of the whole video.
         windows: the speech of any range of frames.
-        animate: the portrait-animation model, bound to this session's portrait.
         paint: the lip-sync model.
-        crops: how the lip-sync model's crops are cut and put back.
+        crops: how the model's crops are cut and put back.
+    """
+
+    windows: Windows
+    paint: Paint
+    crops: Crops
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a session renders, and what renders it.
+
+    Attributes:
+        num_frames: of the whole video.
+        shoot: makes its frames.
+        lips: repaint the mouths of those that show the face; None leaves them as they are.
         measure: told how long the stages take.
     """
 
-    motion: Motion
-    windows: Windows
-    animate: Animate
-    paint: Paint
-    crops: Crops
+    num_frames: int
+    shoot: Shoot
+    lips: Lips | None
     measure: Measure = lambda stage: nullcontext()
 
 
@@ -86,14 +97,14 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
     the generator cancels what is under way and waits until it is gone.
     """
     pending: deque[asyncio.Task[FrameGroup]] = deque()
-    starts = iter(range(0, len(scene.motion), config.group_frames))
+    starts = iter(range(0, scene.num_frames, config.group_frames))
     try:
         while True:
             while len(pending) < config.groups_in_flight:
                 start = next(starts, None)
                 if start is None:
                     break
-                frames = slice(start, min(start + config.group_frames, len(scene.motion)))
+                frames = slice(start, min(start + config.group_frames, scene.num_frames))
                 pending.append(asyncio.create_task(_finish(scene, frames)))
             if not pending:
                 return
@@ -107,17 +118,33 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
 
 
 async def _finish(scene: Scene, frames: slice) -> FrameGroup:
-    """Animate one group, then repaint its mouths."""
-    with scene.measure("animate"):
-        animated = await scene.animate(scene.motion[frames])
-    transforms = scene.crops.place(animated.points)
+    """Shoot one group, then repaint its mouths where the face is seen."""
+    group, lips = await scene.shoot(frames), scene.lips
+    if lips is None or (group.seen is not None and not group.seen.any()):
+        return group
+    speech = lips.windows(frames.start, frames.stop)
+    if group.seen is None or group.seen.all():
+        pixels = await _repainted(scene, lips, group.pixels, group.points, speech)
+    else:
+        seen, pixels = group.seen, group.pixels.copy()
+        pixels[seen] = await _repainted(
+            scene, lips, group.pixels[seen], group.points[seen], speech[seen]
+        )
+    return FrameGroup(pixels, group.points, group.seen)
+
+
+async def _repainted(
+    scene: Scene,
+    lips: Lips,
+    pixels_THW3: NDArray[np.uint8],
+    points_TK2: NDArray[np.float32],
+    speech_TMS: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """Return frames whose mouths follow the speech, (T, H, W, 3) uint8 RGB."""
+    transforms = lips.crops.place(points_TK2)
     with scene.measure("cut"):
-        crops = await asyncio.to_thread(scene.crops.cut, animated.pixels, transforms)
-    points = to_crop(animated.points, transforms)
-    speech = scene.windows(frames.start, frames.stop)
+        crops = await asyncio.to_thread(lips.crops.cut, pixels_THW3, transforms)
     with scene.measure("paint"):
-        painted = await scene.paint(LipGroup(crops, points, speech))
+        painted = await lips.paint(LipGroup(crops, to_crop(points_TK2, transforms), speech_TMS))
     with scene.measure("blend"):
-        blend = scene.crops.blend
-        pixels = await asyncio.to_thread(blend, animated.pixels, crops, painted, transforms)
-    return FrameGroup(pixels=pixels, points=animated.points)
+        return await asyncio.to_thread(lips.crops.blend, pixels_THW3, crops, painted, transforms)

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from app.runtime.accuracy import snr_db
 from app.runtime.choice import CHECKED_FRAMES, compiled, float32_proper
 from app.runtime.compiled import CompiledEngine
@@ -97,7 +97,10 @@ def measure(
         weights: of the published networks.
         told: called with what is about to be measured.
     """
-    with float32_proper(), torch.backends.cudnn.flags(benchmark=True, allow_tf32=False):
+    with (
+        float32_proper(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False),
+    ):
         for name in names:
             subject = SUBJECTS[name]
             net = subject.make(weights).eval()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import NotReady
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from app.runtime.accuracy import snr_db
 from app.runtime.buckets import BUCKETS, bucket_of, cut
 from app.runtime.config import RuntimeConfig

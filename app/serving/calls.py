@@ -8,6 +8,7 @@ from ray import ObjectRef
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
+from app.driving import Driven
 from app.errors import AppError, DeadlineExceeded, NotReady, OverCapacity
 from app.values import FaceMesh, Motion, Portrait
 
@@ -34,7 +35,7 @@ class AnimateCall:
 
     key: str
     sitter: ObjectRef[Sitter]
-    motion: Motion
+    motion: Motion | Driven
 
 
 class RemoteMethod(Protocol):

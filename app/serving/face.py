@@ -1,4 +1,4 @@
-"""The FaceAnalyzer deployment: faces of a photo, on CPU."""
+"""The FaceAnalyzer deployment: faces of photos and videos, on CPU."""
 
 import asyncio
 import threading
@@ -10,14 +10,19 @@ from ray import serve
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
+from app.face.tracking import Followed, FollowQuery, follow
+from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.meters import Meters, SlotMeter
 from app.values import FaceMesh, FaceQuery, ModelCard
 from app.weights.config import WeightsConfig
 from app.weights.store import WeightStore
 
-MAX_IMAGES = 8
-"""Images that one run takes; the nets see one at a time."""
+Query = FaceQuery | FollowQuery
+Answer = list[FaceMesh] | Followed
+
+MAX_CALLS = 8
+"""Calls that one run takes; the nets see one image at a time."""
 
 CARD = ModelCard(
     "face", "mediapipe", "litert", "float16", "Apache-2.0", embedded=False, weights="published"
@@ -25,7 +30,7 @@ CARD = ModelCard(
 
 
 class FaceAnalyzer:
-    """Finds the faces of photos; not ready while the face nets are missing."""
+    """Finds and follows faces; not ready while the face nets are missing."""
 
     def __init__(self, face: FaceConfig, weights: WeightsConfig) -> None:
         self._config = face
@@ -33,7 +38,7 @@ class FaceAnalyzer:
         self._analyzer: Analyzer | None = None
         self._loading = threading.Lock()
         meter = SlotMeter(Meters(), "face")
-        self._slot = Slot(self._analyze, MAX_IMAGES, "face", frames=lambda _: 1, observer=meter)
+        self._slot = Slot(self._analyze, MAX_CALLS, "face", _images, meter)
 
     async def ready(self) -> ModelCard:
         """Return what serves this role, once the nets are loaded.
@@ -54,28 +59,40 @@ class FaceAnalyzer:
                 analyzer = Analyzer(nets, self._config)
                 analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
                 self._analyzer = analyzer
+                announce("FaceAnalyzer", CARD)
             return self._analyzer
 
-    def _analyze(self, queries: Sequence[FaceQuery]) -> list[list[FaceMesh]]:
+    def _analyze(self, queries: Sequence[Query]) -> list[Answer]:
         analyzer = self._load()
-        return [
-            analyzer.search_tiles(query.pixels)
-            if query.only_tiles
-            else analyzer.analyze(query.pixels)
-            for query in queries
-        ]
+        return [_answer(analyzer, query) for query in queries]
 
-    async def analyze(self, query: FaceQuery) -> list[FaceMesh] | Exception:
+    async def analyze(self, query: FaceQuery) -> Answer | Exception:
         """Return the faces of an image, largest first, or if there are none its profiles."""
         return await self._slot.submit(query, self.analyze_batch)
 
+    async def follow(self, query: FollowQuery) -> Answer | Exception:
+        """Return where a face is in consecutive frames of a video."""
+        return await self._slot.submit(query, self.analyze_batch)
+
     @serve.batch(
-        max_batch_size=MAX_IMAGES,
+        max_batch_size=MAX_CALLS,
         batch_wait_timeout_s=0.0,
         max_concurrent_batches=CONCURRENT_BATCHES,
     )
-    async def analyze_batch(
-        self, tickets: list[Ticket[FaceQuery]]
-    ) -> list[list[FaceMesh] | Exception]:
-        """Return the faces of each image."""
+    async def analyze_batch(self, tickets: list[Ticket[Query]]) -> list[Answer | Exception]:
+        """Return the answer to each query."""
         return await self._slot.run(tickets)
+
+
+def _images(query: Query) -> int:
+    return len(query.pixels) if isinstance(query, FollowQuery) else 1
+
+
+def _answer(analyzer: Analyzer, query: Query) -> Answer:
+    match query:
+        case FollowQuery():
+            return follow(analyzer, query)
+        case FaceQuery(only_tiles=True):
+            return analyzer.search_tiles(query.pixels)
+        case FaceQuery():
+            return analyzer.analyze(query.pixels)

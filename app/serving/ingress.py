@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 
 from app.api.admission import Sessions
 from app.api.app import create_app
-from app.api.service import Clip
+from app.api.service import Clip, Recorded
 from app.errors import DeadlineExceeded, NotReady
+from app.jobs import ClipJob, MotionsJob
 from app.observability.metrics import FIRST_FRAGMENT, FRAMES, LATENCY, REQUESTS, SESSIONS, STAGE
 from app.observability.stages import StageTimes
 from app.serving.calls import call
@@ -22,9 +23,10 @@ from app.serving.export import export
 from app.serving.heap import Heap
 from app.serving.logs import ToServe
 from app.serving.meters import Meters
-from app.serving.talk import Models, Stage
+from app.serving.models import Models
+from app.serving.stage import Stage
 from app.settings import AppArgs
-from app.values import ModelCard, TalkJob
+from app.values import ModelCard
 
 READY_DEADLINE_S = 20.0
 
@@ -64,9 +66,9 @@ class Ingress:
         peers_hidden = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
         return Disconnects(create_app(self, self._args.api, sessions, peers_hidden))
 
-    async def talk(self, job: TalkJob) -> Clip:
+    async def render(self, job: ClipJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
-        times = StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
+        times = self._times()
         with ExitStack() as stack:
             stack.callback(self._heap.release)
             cards = self._cards or await self.models()
@@ -78,12 +80,24 @@ class Ingress:
         return Clip(
             first=first,
             rest=video,
-            frames=len(take.scene.motion),
+            frames=take.scene.num_frames,
             faces=take.faces,
             models=cards,
             server_timing=times.server_timing(),
-            notes=("first-picture-of-animation",) if take.is_animated else (),
+            notes=take.notes,
         )
+
+    async def record(self, job: MotionsJob) -> Recorded:
+        """Return a motion sequence."""
+        times = self._times()
+        with ExitStack() as stack:
+            stack.callback(self._heap.release)
+            cards = self._cards or await self.models()
+            data, frames, without_face = await self._stage.record(job, times)
+        return Recorded(data, frames, without_face, cards, times.server_timing())
+
+    def _times(self) -> StageTimes:
+        return StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
 
     async def models(self) -> list[ModelCard]:
         """Return a card per role, or raise why one cannot serve."""

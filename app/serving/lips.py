@@ -11,6 +11,7 @@ from ray import serve
 
 from app.errors import NotReady, WeightsError
 from app.runtime.config import RuntimeConfig
+from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
@@ -60,6 +61,7 @@ class LipSync:
         with self._loading:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
+                announce("LipSync", self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
 

@@ -6,7 +6,8 @@ from typing import assert_never
 
 from app.media.mel import speech_windows
 from app.pipeline.mouth import LowerFace
-from app.pipeline.session import Crops, Windows
+from app.pipeline.session import Crops, Lips, Windows
+from app.serving.take import Session
 from app.values import Speech
 from app.variants.config import CROP_PX, LipsConfig
 from app.variants.wav2lip.whole_face import WholeFace
@@ -30,3 +31,9 @@ def windows_for(config: LipsConfig, speech: Speech, fps: Fraction) -> Windows:
     """
     gain_db = speech.gain_db if config.variant == "viseme" else 0.0
     return partial(speech_windows, speech.levels, gain_db, fps)
+
+
+def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
+    """Return the lip-sync of a session."""
+    config, models = session.args.lips, session.models
+    return Lips(windows_for(config, speech, fps), models.paint, crops_for(config))

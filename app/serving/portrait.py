@@ -1,4 +1,4 @@
-"""The PortraitAnimator deployment: frames of a moving portrait."""
+"""The PortraitAnimator deployment: frames of a moving portrait, and what driving faces do."""
 
 import asyncio
 import threading
@@ -8,17 +8,20 @@ from typing import Any
 
 from ray import serve
 
+from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
 from app.runtime.config import RuntimeConfig
+from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
-from app.serving.checkpoints import licence_of, tensors
+from app.serving.checkpoints import landmark_file, licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
 from app.variants.device import choose_device
+from app.variants.liveportrait.landmark_net import find_landmarks
 from app.variants.liveportrait.model import LivePortrait
 from app.variants.liveportrait.nets import load_nets
 from app.variants.portrait import PortraitModel
@@ -28,8 +31,10 @@ from app.weights.config import WeightsConfig
 MAX_CALLS = 4
 """Calls that one engine run joins: with groups of 8 frames, 32 frames."""
 
-Item = tuple[AnimateCall, Sitter | BaseException]
-"""A call, and its sitter or why it could not be fetched."""
+Item = tuple[AnimateCall, Sitter | BaseException] | DrivingFaces
+"""A call and its sitter, or why that could not be fetched; or faces to be watched."""
+
+Answer = FrameGroup | Performance
 
 
 class PortraitAnimator:
@@ -47,10 +52,10 @@ class PortraitAnimator:
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
         self._slot = Slot(
-            self._animate,
+            self._work,
             MAX_CALLS,
             "portrait",
-            frames=lambda item: len(item[0].motion),
+            frames=_frames,
             observer=SlotMeter(Meters(), "portrait"),
         )
         # Told by `ready`; raised here, Ray would try again and give up.
@@ -73,29 +78,44 @@ class PortraitAnimator:
         with self._loading:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
+                announce("PortraitAnimator", self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
-    async def animate(self, call: AnimateCall) -> FrameGroup | Exception:
+    async def animate(self, call: AnimateCall) -> Answer | Exception:
         """Return the frames of a call."""
         # From this node's shared memory and without a copy: about a millisecond.
         (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
         return await self._slot.submit((call, sitter), self.animate_batch)
+
+    async def watch(self, faces: DrivingFaces) -> Answer | Exception:
+        """Return what driving faces do."""
+        return await self._slot.submit(faces, self.animate_batch)
 
     @serve.batch(
         max_batch_size=MAX_CALLS,
         batch_wait_timeout_s=0.0,
         max_concurrent_batches=CONCURRENT_BATCHES,
     )
-    async def animate_batch(self, tickets: list[Ticket[Item]]) -> list[FrameGroup | Exception]:
-        """Return the frames of each call."""
+    async def animate_batch(self, tickets: list[Ticket[Item]]) -> list[Answer | Exception]:
+        """Return the answer to each call."""
         return await self._slot.run(tickets)
 
-    def _animate(self, items: Sequence[Item]) -> list[FrameGroup]:
+    def _work(self, items: Sequence[Item]) -> list[Answer]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
-        return self._load().animate(
-            [(self._prepare(call.key, sitter), call.motion) for call, sitter in items]
+        watched = [item for item in items if isinstance(item, DrivingFaces)]
+        calls = [item for item in items if not isinstance(item, DrivingFaces)]
+        performances = iter(self._load().watch(watched) if watched else ())
+        groups = iter(
+            self._load().animate(
+                [(self._prepare(call.key, sitter), call.motion) for call, sitter in calls]
+            )
+            if calls
+            else ()
         )
+        return [
+            next(performances) if isinstance(item, DrivingFaces) else next(groups) for item in items
+        ]
 
     def _prepare(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
         """Return a sitter's prepared form, from the cache where it can.
@@ -110,6 +130,10 @@ class PortraitAnimator:
             prepared = self._load().prepare(sitter.portrait, sitter.mesh)
             self._cache.put(key, prepared)
         return prepared
+
+
+def _frames(item: Item) -> int:
+    return len(item) if isinstance(item, DrivingFaces) else len(item[0].motion)
 
 
 def _make(
@@ -128,4 +152,5 @@ def _make(
         case "liveportrait":
             nets = load_nets(lambda of: tensors(of, config.weights, weights), device, runtime)
             licence = licence_of("motion_extractor", config.weights)
-            return LivePortrait(nets, config.weights, licence)
+            landmarks = find_landmarks(landmark_file(config.weights, weights))
+            return LivePortrait(nets, config.weights, licence, landmarks)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from app.driving import Driven, DrivingFaces, Performance
 from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
 
 Prepared = TypeVar("Prepared")
@@ -21,9 +22,13 @@ class PortraitModel(Protocol[Prepared]):
         """Return the memory that `prepared` holds, for the bound of the cache."""
         ...
 
-    def animate(self, items: Sequence[tuple[Prepared, Motion]]) -> list[FrameGroup]:
+    def animate(self, items: Sequence[tuple[Prepared, Motion | Driven]]) -> list[FrameGroup]:
         """Return one group per item, each with as many frames as its motion has rows.
 
         An item's frames do not depend on the other items (within 1/255 per channel).
         """
+        ...
+
+    def watch(self, items: Sequence[DrivingFaces]) -> list[Performance]:
+        """Return what driving faces do, one performance per item, a row per frame."""
         ...

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app import head_pose
+from app.driving import Driven, DrivingFaces, HeadMotion, Performance
 from app.models.puppet import warp
 from app.models.puppet.eyelids import find_eyelids
 from app.models.puppet.head import HeadFrame, Stage, find_stage, head_fields
@@ -15,6 +17,8 @@ from app.models.puppet.renderer import PuppetNet
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
 from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
+from app.variants.driven import as_motion, limits_of
+from app.variants.liveportrait.ratios import eye_ratios, lip_ratios
 
 RUN_PX = 1 << 20
 """Four frames of 512 x 512: on a CPU, runs beyond it spend a third of their time on fresh pages of
@@ -37,6 +41,7 @@ class Prepared:
             `PuppetNet.forward`.
         lid_shifts: (478, 2) float32, by how many px each mesh point moves when its eye shuts.
         lid_is_right: (478,) bool, whether the eye on the image's right moves the point.
+        rotation: (3, 3) float32, how the head is turned in the photo, of `app.head_pose`.
     """
 
     pixels: NDArray[np.uint8]
@@ -45,6 +50,7 @@ class Prepared:
     tensors: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
     lid_shifts: NDArray[np.float32]
     lid_is_right: NDArray[np.bool_]
+    rotation: NDArray[np.float32]
 
 
 class Puppet:
@@ -88,19 +94,27 @@ class Puppet:
             torch.from_numpy(lids.pixels).to(device),
             torch.from_numpy(lids.slots).to(device),
         )
-        flat = np.ascontiguousarray(points[:, :2])
-        return Prepared(portrait.pixels, flat, stage, tensors, lids.shifts, lids.is_right)
+        flat, turn = np.ascontiguousarray(points[:, :2]), head_pose.rotation(points)
+        return Prepared(portrait.pixels, flat, stage, tensors, lids.shifts, lids.is_right, turn)
 
     def size_bytes(self, prepared: Prepared) -> int:
         """Return the memory that `prepared` holds, the device's included."""
         arrays = (prepared.pixels, prepared.points, prepared.lid_shifts, prepared.lid_is_right)
         return sum(a.nbytes for a in arrays) + sum(t.nbytes for t in prepared.tensors)
 
-    def animate(self, items: Sequence[tuple[Prepared, Motion]]) -> list[FrameGroup]:
+    def animate(self, items: Sequence[tuple[Prepared, Motion | Driven]]) -> list[FrameGroup]:
         """Return one group per item, each with as many frames as its motion has rows.
 
-        Items whose tensors have the same shapes share one run of the engine.
+        Items whose tensors have the same shapes share one run of the engine. Of a driving
+        performance only poses and blinks are followed.
         """
+        return self._animated([(prepared, _plain(prepared, motion)) for prepared, motion in items])
+
+    def watch(self, items: Sequence[DrivingFaces]) -> list[Performance]:
+        """Return what driving faces do: how heads turn and eyes and lips open, no expression."""
+        return [_performance(faces) for faces in items]
+
+    def _animated(self, items: Sequence[tuple[Prepared, Motion]]) -> list[FrameGroup]:
         batches: defaultdict[tuple[torch.Size, ...], list[int]] = defaultdict(list)
         for index, (prepared, motion) in enumerate(items):
             if len(motion):
@@ -136,6 +150,24 @@ class Puppet:
         ]
         whole = drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
         return np.split(whole, np.cumsum(lengths)[:-1])
+
+
+def _plain(prepared: Prepared, motion: Motion | Driven) -> Motion:
+    if isinstance(motion, Driven):
+        return as_motion(motion, prepared.rotation, limits_of("puppet"))
+    return motion
+
+
+def _performance(faces: DrivingFaces) -> Performance:
+    frames = len(faces)
+    motion = HeadMotion(
+        rotation=faces.rotation,
+        exp=np.zeros((frames, 21, 3), np.float32),
+        scale=np.ones((frames, 1), np.float32),
+        t=np.zeros((frames, 3), np.float32),
+    )
+    points = faces.points[..., :2]
+    return Performance(motion, eye_ratios(points), lip_ratios(points))
 
 
 def _join(tensors: list[torch.Tensor]) -> torch.Tensor:

@@ -58,6 +58,11 @@ _FACE: Final = (
     ),
 )
 
+# The commit that several independent public projects pin; one of them lists all six files below
+# with it, by the same sizes and digests. Not seen on the hub itself: it only says where to ask, and
+# what comes is judged by its digest.
+_REVISION: Final = "82a4fa6735ca58432b6ce39301b4b9ee066dea47"
+
 
 def _liveportrait(path: str, sha256: str, size_bytes: int, *networks: str) -> WeightFile:
     """Return a file of LivePortrait's repository, which was KwaiVGI/LivePortrait before."""
@@ -67,8 +72,7 @@ def _liveportrait(path: str, sha256: str, size_bytes: int, *networks: str) -> We
         size_bytes=size_bytes,
         licence="MIT",
         author="(c) 2024 Kuaishou Visual Generation and Interaction Center",
-        # No commit of the hub is known here; the digests are the true pin, `main` only leads there.
-        origin=HubFile("KlingTeam/LivePortrait", "main", f"liveportrait/{path}"),
+        origin=HubFile("KlingTeam/LivePortrait", _REVISION, f"liveportrait/{path}"),
         checkpoints=tuple(Checkpoint(network, network) for network in networks),
     )
 

@@ -75,6 +75,14 @@ class WeightStore:
             raise WeightsError(f"Weight file {name} is {problem}.", f"Run: {file.remedy}")
         return self._place(file)
 
+    def optional_path(self, name: str) -> Path | None:
+        """Return where a file is that a server can do without, or None if it was not fetched.
+
+        Raises:
+            WeightsError: as `path`, but for an absent file.
+        """
+        return self.path(name) if self._place(self._allowed(name)).exists() else None
+
     def published(self, checkpoint: str) -> WeightFile:
         """Return the file that a checkpoint is converted from, with its licence and terms.
 

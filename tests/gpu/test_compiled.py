@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from app.runtime.accuracy import snr_db
 from app.runtime.choice import compiled, float32_proper
 from app.runtime.subjects import SUBJECTS, samples

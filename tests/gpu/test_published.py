@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from app.models.renaming import load_official
 from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.state_dict import WAV2LIP

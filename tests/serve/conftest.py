@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from app.client.server import LocalServer
 from app.demo.run import demo_speech
-from app.serving.talk import Models, Stage
+from app.serving.models import Models
+from app.serving.stage import Stage
 from app.settings import AppArgs
 from tests.conftest import RAY_TOKEN
 

@@ -21,11 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.client.server import LocalServer
 from app.demo.run import demo_speech
+from app.jobs import TalkJob
 from app.observability.metrics import BATCH_CALLS
 from app.pipeline.config import SessionConfig
 from app.pipeline.session import render
-from app.serving.talk import Stage, Take
-from app.values import TalkJob
+from app.serving.stage import Stage
+from app.serving.take import Take
 from tests.serve.conftest import png, wav
 
 MOST = 8
@@ -86,17 +87,15 @@ def meeting(takes: Sequence[Take], config: SessionConfig) -> list[Take]:
     """Return takes that make each call only once all others are about to make theirs."""
     calls = len(takes) * config.groups_in_flight
     animate, paint = asyncio.Barrier(calls), asyncio.Barrier(calls)
-    return [
-        replace(
-            take,
-            scene=replace(
-                take.scene,
-                animate=after(animate, take.scene.animate),
-                paint=after(paint, take.scene.paint),
-            ),
-        )
-        for take in takes
-    ]
+    return [meeting_at(take, animate, paint) for take in takes]
+
+
+def meeting_at(take: Take, animate: asyncio.Barrier, paint: asyncio.Barrier) -> Take:
+    lips = take.scene.lips
+    assert lips is not None
+    held = replace(lips, paint=after(paint, lips.paint))
+    shoot = after(animate, take.scene.shoot)
+    return replace(take, scene=replace(take.scene, shoot=shoot, lips=held))
 
 
 def after(

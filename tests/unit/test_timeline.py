@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import BadRequest
-from app.timeline import frame_count, parse_fps
+from app.timeline import clamped_fps, frame_count, nominal_fps, parse_fps, ping_pong
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,38 @@ def test_frame_count_is_within_half_a_frame(duration_s: Fraction, fps: Fraction)
 def test_frame_count_rounds_half_up() -> None:
     assert frame_count(Fraction(1, 10), Fraction(25)) == 3
     assert frame_count(Fraction(1, 50), Fraction(1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("length", "steps"),
+    [(1, [0, 0, 0, 0]), (2, [0, 1, 0, 1, 0]), (4, [0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2])],
+)
+def test_ping_pong_shows_no_end_twice(length: int, steps: list[int]) -> None:
+    assert [ping_pong(index, length) for index in range(len(steps))] == steps
+
+
+@given(st.integers(0, 10**9), st.integers(2, 10**6))
+def test_ping_pong_moves_by_one_and_stays_inside(index: int, length: int) -> None:
+    here, there = ping_pong(index, length), ping_pong(index + 1, length)
+    assert abs(here - there) == 1
+    assert 0 <= here < length
+
+
+@pytest.mark.parametrize(
+    ("rate", "nominal"),
+    [
+        (Fraction(2999, 100), Fraction(30)),
+        (Fraction(2996, 100), Fraction(30000, 1001)),
+        (Fraction(248, 10), Fraction(248, 10)),
+        (Fraction(2397, 100), Fraction(24000, 1001)),
+        (Fraction(1, 10), Fraction(1, 10)),
+    ],
+)
+def test_nominal_rate_is_a_usual_one_nearby(rate: Fraction, nominal: Fraction) -> None:
+    assert nominal_fps(rate) == nominal
+
+
+def test_clamped_rate_is_one_of_a_result() -> None:
+    assert clamped_fps(Fraction(240)) == 60
+    assert clamped_fps(Fraction(1, 7)) == 1
+    assert clamped_fps(Fraction(30000, 1001)) == Fraction(30000, 1001)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from app.models.wav2lip.speech import speech_encoder
-from app.models.wav2lip.unit import Unit, down, fold_units, same, up
+from app.models.wav2lip.unit import Unit, down, same, up
 
 FACE_PX = 96
 
@@ -86,7 +86,3 @@ class Wav2Lip(nn.Module):
         faces = faces_B6THW.permute(2, 0, 1, 3, 4).flatten(0, 1)
         frames: torch.Tensor = self(mel, faces)
         return frames.reshape(-1, batch, *frames.shape[1:]).permute(1, 2, 0, 3, 4)
-
-    def fold(self) -> None:
-        """Merge every normalisation into its convolution; call once, after loading."""
-        fold_units(self)

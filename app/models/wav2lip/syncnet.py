@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from app.models.wav2lip.speech import speech_encoder
-from app.models.wav2lip.unit import down, fold_units, same
+from app.models.wav2lip.unit import down, same
 
 WINDOW_FRAMES = 5
 
@@ -45,10 +45,6 @@ class SyncNet(nn.Module):
         speech_BE = self.speech_encoder(mel_B1MS).flatten(1)
         lips_BE = self.lips_encoder(lips_B15HW).flatten(1)
         return functional.normalize(speech_BE), functional.normalize(lips_BE)
-
-    def fold(self) -> None:
-        """Merge every normalisation into its convolution; call once, after loading."""
-        fold_units(self)
 
 
 def agreement(speech_BE: torch.Tensor, lips_BE: torch.Tensor) -> torch.Tensor:

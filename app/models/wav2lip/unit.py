@@ -51,15 +51,3 @@ def same(channels: int) -> Unit:
 def up(inputs: int, outputs: int) -> Unit:
     """Return a unit that doubles height and width."""
     return Unit(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1))
-
-
-def fold_units(net: nn.Module) -> None:
-    """Fold every unit of a net whose weights are loaded; the net answers the same, faster.
-
-    The net is put into inference mode; its state no longer has the normalisations' entries, so
-    that loading comes first and renaming to official keys is over.
-    """
-    net.eval()
-    for module in net.modules():
-        if isinstance(module, Unit):
-            module.fold()

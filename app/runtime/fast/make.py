@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from app.models.folding import folded
 from app.models.liveportrait.animator import Animator
 from app.models.liveportrait.appearance import AppearanceExtractor
 from app.models.liveportrait.decoder import Decoder
-from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.warping import WarpingNet
 from app.models.wav2lip.painter import Painter

@@ -1,13 +1,15 @@
 """Which points of a landmark set the crop and the ratios use, for each set that may come.
 
-Our own 478-point face mesh is one of them, so that no other landmark net is needed. A net that
-finds the published 203 points may replace it: nothing but the number of points tells them apart.
+Our own 478-point face mesh is one of them, so that no other landmark net is needed. Where the net
+that finds the published 203 points was fetched, it takes the mesh's place (`landmark_net.py`):
+nothing but the number of points tells them apart.
 
 N points of the set. Left and right are those of the image. Points are (..., N, 2) float32 image
 px, x right, y down, pixel centres at whole numbers. Source of the published sets:
 LivePortrait@1986663 src/utils/crop.py, src/utils/retargeting_utils.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +20,12 @@ from app import topology
 from app.topology import Indices
 
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 Quad = tuple[int, int, int, int]
+
+Landmarks = Callable[[Pixels, Floats], Floats]
+"""Of a picture (H, W, 3) uint8 RGB and its face's mesh points (478, 2) px, the points (N, 2) px of
+a set in `LAYOUTS`, by which the face is cropped and measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +108,8 @@ def mesh_points(points_K: Floats) -> Floats:
         points_K: (..., 478, 2 or 3) float32, of `app.values.FaceMesh`, pixel centres at .5.
     """
     return np.asarray(points_K[..., :2] - 0.5, np.float32)
+
+
+def mesh_landmarks(pixels_HW3: Pixels, mesh_K2: Floats) -> Floats:
+    """Return the mesh's points as they are, whatever the picture: the `Landmarks` of no net."""
+    return mesh_K2

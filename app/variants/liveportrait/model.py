@@ -11,16 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.driving import Driven, DrivingFaces, HeadMotion, Performance
 from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
 from app.variants.liveportrait.crop import SOURCE, cut, inverse, squares
 from app.variants.liveportrait.image import to_inputs
-from app.variants.liveportrait.landmarks import mesh_points
+from app.variants.liveportrait.landmarks import Landmarks, mesh_landmarks, mesh_points
 from app.variants.liveportrait.motion import FaceMotion
 from app.variants.liveportrait.nets import Nets
 from app.variants.liveportrait.paste import Placement, feather, mesh_transform, paste, place
 from app.variants.liveportrait.pose import rotations
 from app.variants.liveportrait.ratios import eye_inputs, eye_ratios, lip_inputs, lip_ratios
-from app.variants.liveportrait.transfer import LIPS_SHUT_RATIO
+from app.variants.liveportrait.transfer import (
+    LIPS_SHUT_RATIO,
+    Openings,
+    adjusted,
+    driven,
+)
 
 Floats = NDArray[np.float32]
 
@@ -57,10 +63,18 @@ class LivePortrait:
         nets: loaded.
         weights: where theirs come from.
         licence: of the weights.
+        landmarks: finds the points that a face is cropped and measured by.
     """
 
-    def __init__(self, nets: Nets, weights: Literal["published", "seeded"], licence: str) -> None:
+    def __init__(
+        self,
+        nets: Nets,
+        weights: Literal["published", "seeded"],
+        licence: str,
+        landmarks: Landmarks = mesh_landmarks,
+    ) -> None:
         self._nets = nets
+        self._landmarks = landmarks
         self.card = ModelCard(
             role="portrait",
             variant="liveportrait",
@@ -74,7 +88,7 @@ class LivePortrait:
 
     def prepare(self, portrait: Portrait, mesh: FaceMesh) -> Sitting:
         """Return all that depends on the portrait alone."""
-        points = mesh_points(mesh.points)[None]
+        points = self._landmarks(portrait.pixels, mesh_points(mesh.points))[None]
         matrices = squares(points, SOURCE).matrices()
         crop = cut([portrait.pixels], matrices)[0]
         image = to_inputs([crop])
@@ -98,7 +112,7 @@ class LivePortrait:
         arrays = (placed.picture, placed.mask, placed.around, prepared.mesh)
         return volume.nelement() * volume.element_size() + sum(array.nbytes for array in arrays)
 
-    def animate(self, items: Sequence[tuple[Sitting, Motion]]) -> list[FrameGroup]:
+    def animate(self, items: Sequence[tuple[Sitting, Motion | Driven]]) -> list[FrameGroup]:
         """Return one group per item; frames of all items go through the nets together."""
         lengths = [len(motion) for _, motion in items]
         if not sum(lengths):
@@ -116,10 +130,36 @@ class LivePortrait:
             for (sitting, _), part, (_, mesh) in zip(items, parts, moves, strict=True)
         ]
 
-    def _moved(self, sitting: Sitting, motion: Motion) -> tuple[Floats, Floats]:
+    def watch(self, items: Sequence[DrivingFaces]) -> list[Performance]:
+        """Return what driving faces do, a row per frame; faces of all items go through together."""
+        lengths = [len(faces) for faces in items]
+        if not sum(lengths):
+            raise ValueError("no driving faces")
+        seen = self._nets.motion(to_inputs([crop for faces in items for crop in faces.crops]))
+        points = np.concatenate([faces.points[..., :2] for faces in items])
+        motion = HeadMotion(seen.rotation, seen.exp, seen.scale, seen.t)
+        whole = Performance(motion, eye_ratios(points), lip_ratios(points))
+        ends = np.cumsum(lengths)
+        return [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+    def _moved(self, sitting: Sitting, motion: Motion | Driven) -> tuple[Floats, Floats]:
         """Return key points (T, 21, 3) and mesh points (T, 478, 2) in picture px of a motion."""
         if not len(motion):
             return sitting.key_points[:0], np.zeros((0, len(sitting.mesh), 2), np.float32)
+        if isinstance(motion, Driven):
+            return self._driven(sitting, motion)
+        return self._idle(sitting, motion)
+
+    def _driven(self, sitting: Sitting, motion: Driven) -> tuple[Floats, Floats]:
+        """Return key points and mesh points of a head that follows a driving performance."""
+        source, settings, performance = sitting.motion, motion.settings, motion.performance
+        moved = driven(source, performance.motion, motion.first.motion, settings)
+        openings = Openings(sitting.eyes, sitting.lips, performance.eyes, performance.lips)
+        points = adjusted(source, moved, settings, self._nets.retargeting, openings)
+        return points, _followed(sitting, moved, points, settings.multiplier)
+
+    def _idle(self, sitting: Sitting, motion: Motion) -> tuple[Floats, Floats]:
+        """Return key points and mesh points of a head that sways and blinks."""
         yaw, pitch, roll = (motion.pose[:, axis : axis + 1] for axis in range(3))
         # Key points are x right, y down, z inwards: their yaw turns the nose to the left.
         turn = rotations(pitch, -yaw, roll)
@@ -169,6 +209,21 @@ def _turned(sitting: Sitting, rotation_T33: Floats, shift_T3: Floats) -> Floats:
     turned = canonical @ rotation_T33 + offset + shift_T3[:, None]
     matrix = sitting.to_picture
     return np.asarray(turned[..., :2] @ matrix[:2, :2].T + matrix[:2, 2], np.float32)
+
+
+def _followed(sitting: Sitting, moved: FaceMotion, points: Floats, multiplier: float) -> Floats:
+    """Return where the mesh is after a driven movement: (T, 478, 2) px.
+
+    It follows pose, scale and position; of stitching and expression it follows the mean.
+    """
+    source, flat = sitting.motion, np.array([1, 1, 0], np.float32)
+    canonical = (sitting.mesh - source.t * flat) @ source.rotation[0].T / source.scale
+    placed = moved.scale[:, :, None] * (canonical @ moved.rotation) + (moved.t * flat)[:, None]
+    posed = moved.key_points() - sitting.key_points
+    rest = (points - sitting.key_points - multiplier * posed).mean(axis=1, keepdims=True)
+    mesh = sitting.mesh + multiplier * (placed - sitting.mesh) + rest
+    matrix = sitting.to_picture
+    return np.asarray(mesh[..., :2] @ matrix[:2, :2].T + matrix[:2, 2], np.float32)
 
 
 def _from_unit(side_px: int) -> NDArray[np.float64]:

@@ -5,32 +5,8 @@ T frames, K key points (21).
 
 from dataclasses import dataclass
 
+from app.driving import HeadMotion
 from app.variants.liveportrait.pose import Floats, degrees, rotations, transform
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadMotion:
-    """Movement without the shape of what moves, as a driving sequence has it.
-
-    Attributes:
-        rotation: (T, 3, 3) float32, as `pose.rotations` makes them.
-        exp: (T, 21, 3) float32, the expression, as changes of canonical key points.
-        scale: (T, 1) float32, > 0.
-        t: (T, 3) float32; its depth is never used.
-    """
-
-    rotation: Floats
-    exp: Floats
-    scale: Floats
-    t: Floats
-
-    def __len__(self) -> int:
-        return len(self.rotation)
-
-    def __getitem__(self, frames: slice) -> "HeadMotion":
-        return HeadMotion(
-            self.rotation[frames], self.exp[frames], self.scale[frames], self.t[frames]
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

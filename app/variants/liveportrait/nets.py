@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from app.models.folding import folded
 from app.models.liveportrait import state_dict
 from app.models.liveportrait.appearance import AppearanceExtractor
-from app.models.liveportrait.folding import folded
 from app.models.liveportrait.motion import MotionExtractor
 from app.models.liveportrait.stitching import Perceptron
 from app.models.renaming import RenamingTable, load_official

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from app.driving import HeadMotion, Performance
 from app.errors import AppError, BadRequest, TooLarge, UnsupportedMedia
 from app.timeline import parse_fps
-from app.variants.liveportrait.motion import HeadMotion
 from app.variants.liveportrait.pose import KEY_POINTS
 
 Floats = NDArray[np.float32]
@@ -52,29 +52,26 @@ class MotionSequence:
     """A driving motion and its rate.
 
     Attributes:
-        motion: T frames.
+        performance: T frames.
         fps: exact, in [1, 60].
-        eyes: (T, 2) float32 opening ratios, or None; as `ratios.eye_ratios`.
-        lips: (T, 1) float32 or None; as `ratios.lip_ratios`.
     """
 
-    motion: HeadMotion
+    performance: Performance
     fps: Fraction
-    eyes: Floats | None = None
-    lips: Floats | None = None
 
 
 def dump(sequence: MotionSequence) -> bytes:
     """Return the sequence as a file; equal sequences give equal bytes."""
-    motion = sequence.motion
+    performance = sequence.performance
+    motion = performance.motion
     arrays: dict[str, NDArray[Any] | None] = {
         "fps": np.array(float(sequence.fps)),
         "scale": motion.scale,
         "R": motion.rotation,
         "exp": motion.exp,
         "t": motion.t,
-        "eyes": sequence.eyes,
-        "lip": sequence.lips,
+        "eyes": performance.eyes,
+        "lip": performance.lips,
     }
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -115,7 +112,7 @@ def load(data: bytes, max_frames: int = MAX_FRAMES) -> MotionSequence:
     _check(arrays)
     motion = HeadMotion(arrays["R"], arrays["exp"], arrays["scale"], arrays["t"])
     rate = parse_fps(f"{fps:.9f}")
-    return MotionSequence(motion, rate, arrays.get("eyes"), arrays.get("lip"))
+    return MotionSequence(Performance(motion, arrays.get("eyes"), arrays.get("lip")), rate)
 
 
 def _arrays(archive: zipfile.ZipFile, max_frames: int) -> dict[str, Floats]:

@@ -10,19 +10,19 @@ equal sizes.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.variants.liveportrait.motion import FaceMotion, HeadMotion
+from app.driving import HeadMotion, Region, TransferSettings
+from app.variants.liveportrait.motion import FaceMotion
 from app.variants.liveportrait.neutral import NEUTRAL_EXP
 from app.variants.liveportrait.ratios import eye_inputs, lip_inputs
 from app.variants.liveportrait.retargeting import Retargeting
 from app.variants.liveportrait.smoothing import OBSERVATION_VARIANCE, smooth
 
 Floats = NDArray[np.float32]
-Region = Literal["exp", "pose", "lip", "eyes", "all"]
 
 LIPS_SHUT_RATIO: Final = 0.03
 """Lips less open than this in the source are not shut first."""
@@ -38,35 +38,6 @@ _SHAPELESS: Final = (
     *((point, (0, 1, 2)) for point in (1, 2, 6, *range(11, 21))),
     *((3, (1,)), (4, (1,)), (5, (2,)), (8, (2,)), (9, (1, 2))),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TransferSettings:
-    """How a driving motion is transferred.
-
-    Attributes:
-        region: what follows it; "lip" and "eyes" are parts of "exp", the expression.
-        relative: changes since the driving's first frame are added to the source; else the
-            driving's own pose and expression replace the source's.
-        multiplier: of all movement, >= 0, stitching and retargeting included.
-        stitching: keep the shoulders where they are.
-        shut_lips: shut lips that are open in the source before they move; relative motion only.
-        keep_eyes: hold a source video's eyes as open as in its first frame.
-        retarget_eyes: set the eyes' opening to the driving's, whatever the movement did to it.
-        retarget_lips: the same for the lips.
-        as_published: repeat two faults: relative retargeting drops the driving motion, and a
-            single driving motion's eyes are taken relative to nothing.
-    """
-
-    region: Region = "all"
-    relative: bool = True
-    multiplier: float = 1.0
-    stitching: bool = True
-    shut_lips: bool = False
-    keep_eyes: bool = False
-    retarget_eyes: bool = False
-    retarget_lips: bool = False
-    as_published: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,9 +11,11 @@ from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.config import ApiConfig
 from app.api.problems import STATUS
-from app.api.service import Clip
+from app.api.service import Clip, Recorded
+from app.driving import TransferSettings
 from app.errors import AppError, NoFace, NotReady, OverCapacity
-from app.values import ModelCard, TalkJob
+from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.values import ModelCard
 
 CARD = ModelCard("portrait", "puppet", "eager", "float32", "Apache-2.0", embedded=True)
 
@@ -23,15 +25,21 @@ class FakeService:
     """Remembers jobs and answers with three chunks, or with an error."""
 
     error: Exception | None = None
-    jobs: list[TalkJob] = field(default_factory=list)
+    jobs: list[ClipJob | MotionsJob] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     closed: bool = False
 
-    async def talk(self, job: TalkJob) -> Clip:
+    async def render(self, job: ClipJob) -> Clip:
         if self.error:
             raise self.error
         self.jobs.append(job)
         return Clip(b"a", self._rest(), 3, 2, [CARD], "face;dur=1.0", ("a-note", "b-note"))
+
+    async def record(self, job: MotionsJob) -> Recorded:
+        if self.error:
+            raise self.error
+        self.jobs.append(job)
+        return Recorded(b"npz", 3, 1, [CARD])
 
     async def _rest(self) -> AsyncGenerator[bytes, None]:
         try:
@@ -213,3 +221,75 @@ async def test_unknown_routes_and_methods_are_problems() -> None:
     assert (await http.get("/nope")).json()["code"] == "not_found"
     assert (await http.get("/v1/talk")).status_code == 405
     assert ("unknown", "not_found") in service.seen
+
+
+async def test_animate_takes_a_driving_file_and_how_to_follow_it() -> None:
+    service = FakeService()
+    files = {"portrait": b"photo", "driving": b"video"}
+    await client(service).post("/v1/animate", files=files)
+    options = {"mode": "absolute", "region": "eyes", "multiplier": "0.5", "stitching": "false"}
+    more = {"retarget_eyes": "true", "crop": "1", "fps": "50", "size": "source", "face_index": "2"}
+    answer = await client(service).post("/v1/animate", files=files, data=options | more)
+    assert answer.headers["content-disposition"] == 'inline; filename="animate.mp4"'
+    assert service.jobs == [
+        AnimateJob(b"photo", b"video", None, 512, None, False, TransferSettings()),
+        AnimateJob(
+            *(b"photo", b"video", Fraction(50), None, 2, True),
+            TransferSettings("eyes", False, 0.5, stitching=False, retarget_eyes=True),
+        ),
+    ]
+
+
+async def test_lipsync_takes_a_video_or_a_portrait_but_not_both() -> None:
+    service = FakeService()
+    for part in ("video", "portrait"):
+        await client(service).post("/v1/lipsync", files={part: b"face", "audio": b"sound"})
+    assert service.jobs == [
+        LipsyncJob(b"face", False, b"sound", None, 512, None),
+        LipsyncJob(b"face", True, b"sound", None, 512, None),
+    ]
+    for files in ({"audio": b"s"}, {"audio": b"s", "video": b"v", "portrait": b"p"}):
+        answer = await client(service).post("/v1/lipsync", files=files)
+        assert answer.status_code == 400
+        assert "`video` and `portrait`" in answer.json()["detail"]
+
+
+async def test_motions_answers_with_a_file_and_counts_the_frames_without_a_face() -> None:
+    service = FakeService()
+    files = {"driving": b"video"}
+    answer = await client(service).post("/v1/motions", files=files, data={"fps": "30"})
+    assert service.jobs == [MotionsJob(b"video", Fraction(30), None)]
+    assert answer.content == b"npz"
+    assert answer.headers["content-type"] == "application/x-npz"
+    assert answer.headers["x-digital-human-frames-without-face"] == "1"
+
+
+async def test_a_talk_follows_a_driving_file_only_where_both_are_sent() -> None:
+    service = FakeService()
+    with_driving = FILES | {"driving": ("d.mp4", b"video")}
+    await client(service).post("/v1/talk", files=with_driving, data={"motion": "file"})
+    (job,) = service.jobs
+    assert isinstance(job, TalkJob)
+    assert (job.motion, job.driving) == ("file", b"video")
+    for files, motion in ((with_driving, "idle"), (FILES, "file")):
+        answer = await client(service).post("/v1/talk", files=files, data={"motion": motion})
+        assert answer.status_code == 400
+        assert "`driving`" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value"),
+    [
+        ("mode", "both"),
+        ("region", "nose"),
+        ("multiplier", "4"),
+        ("multiplier", "nan"),
+        ("stitching", "perhaps"),
+        ("crop", "2"),
+    ],
+)
+async def test_a_bad_option_of_animate_names_the_field(field_name: str, value: str) -> None:
+    files = {"portrait": b"photo", "driving": b"video"}
+    answer = await client(FakeService()).post("/v1/animate", files=files, data={field_name: value})
+    assert answer.status_code == 400
+    assert field_name in answer.json()["detail"]

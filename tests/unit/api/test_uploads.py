@@ -144,10 +144,10 @@ async def test_a_place_is_kept_until_the_answer_has_ended() -> None:
     class Slow(FakeService):
         """Looks whether there is a place while it answers."""
 
-        async def talk(self, job: Any) -> Any:  # noqa: ANN401
+        async def render(self, job: Any) -> Any:  # noqa: ANN401
             nonlocal running
             running = (await ask(app, part(FILES, more=False))).status
-            return await super().talk(job)
+            return await super().render(job)
 
     app = create_app(Slow(), ApiConfig(), sessions)
     assert (await ask(app, part(FILES, more=False))).status == 200

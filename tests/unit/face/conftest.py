@@ -11,7 +11,7 @@ from app.errors import WeightsError
 from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
-from app.face.pose import FACE
+from app.head_pose import FACE
 from app.values import FaceMesh
 from app.weights.store import WeightStore
 

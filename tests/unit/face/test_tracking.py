@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.face.analyzer import FaceAnalyzer
 from app.face.choice import face_px
-from app.face.tracking import FaceTracker
+from app.face.tracking import FaceTracker, Track
 from app.topology import NOSE_TIP
 from app.values import FaceMesh
 
@@ -38,7 +38,7 @@ def counting(analyzer: FaceAnalyzer) -> Counting:
 
 @pytest.fixture
 def tracker(counting: Counting) -> FaceTracker:
-    return FaceTracker(counting)  # type: ignore[arg-type]
+    return FaceTracker(counting, Track())  # type: ignore[arg-type]
 
 
 def moved(pixels: Image, x: float, y: float) -> Image:
@@ -78,7 +78,7 @@ def test_of_two_faces_the_one_followed_is_found_again(
 ) -> None:
     pair = np.hstack([astronaut, astronaut])
     for index in (0, 1):
-        tracker = FaceTracker(analyzer, face_index=index)
+        tracker = FaceTracker(analyzer, Track(face_index=index))
         first = nose(tracker.follow(pair, 0))
         tracker.follow(np.zeros_like(pair), 0.04)
         again = nose(tracker.follow(moved(pair, 10, 0), 0.08))
@@ -113,7 +113,7 @@ def test_a_real_speaker_is_followed_and_steadied(
             self.rows.append(points)
             return points
 
-    steady, raw = FaceTracker(analyzer), FaceTracker(analyzer, smoothing=Raw())  # type: ignore[arg-type]
+    steady, raw = FaceTracker(analyzer, Track()), FaceTracker(analyzer, Track(smoothing=Raw()))  # type: ignore[arg-type]
     video = (shared_media / "talking" / "presenter.mp4").read_bytes()
     tracks: list[list[NDArray[np.float32]]] = [[], []]
     for index, pixels in zip(range(40), decode_frames(video), strict=False):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.config import SessionConfig
 from app.pipeline.mouth import LowerFace
-from app.pipeline.session import Scene, render
+from app.pipeline.session import Lips, Scene, render
 from app.values import FrameGroup, LipGroup, Motion
 
 SIDE = 96
@@ -49,13 +49,13 @@ class FakeModels:
     def scene(self, num_frames: int) -> Scene:
         pose = np.zeros((num_frames, 3), np.float32)
         pose[:, 0] = np.arange(num_frames)
-        return Scene(
-            motion=Motion(pose, np.zeros((num_frames, 2), np.float32)),
+        motion = Motion(pose, np.zeros((num_frames, 2), np.float32))
+        lips = Lips(
             windows=lambda first, last: np.zeros((last - first, 80, 16), np.float32),
-            animate=self.animate,
             paint=self.paint,
             crops=LowerFace(32),
         )
+        return Scene(num_frames, lambda frames: self.animate(motion[frames]), lips)
 
 
 def _face() -> NDArray[np.float32]:

@@ -12,12 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceeded, UnsupportedMedia
+from app.jobs import TalkJob
 from app.media.config import MediaConfig
 from app.pipeline.config import SessionConfig
-from app.serving import talk
-from app.serving.talk import RECORDINGS, Models, Stage
+from app.serving import decoders
+from app.serving.decoders import RECORDINGS
+from app.serving.models import ModelCalls, Models
+from app.serving.stage import Stage
 from app.settings import AppArgs
-from app.values import FaceMesh, FaceQuery, Portrait, TalkJob
+from app.values import FaceMesh, FaceQuery, Portrait
 from tests.fake_face import fake_mesh
 from tests.serve.conftest import png, wav
 
@@ -94,7 +97,7 @@ class Hearing:
 @pytest.fixture
 def hearing(monkeypatch: pytest.MonkeyPatch) -> Hearing:
     hearing = Hearing()
-    monkeypatch.setattr(talk, "decode_speech", hearing)
+    monkeypatch.setattr(decoders, "decode_speech", hearing)
     return hearing
 
 
@@ -119,7 +122,7 @@ async def test_a_refused_photo_ends_the_decode_of_its_recording(
         hearing.started.acquire(timeout=LONGEST_WAIT_S)
         raise UnsupportedMedia("The photo is bad.")
 
-    monkeypatch.setattr(talk, "decode_portrait", refuse)
+    monkeypatch.setattr(decoders, "decode_portrait", refuse)
     with pytest.raises(UnsupportedMedia, match="photo"):
         await stage().prepare(JOB)
     await hearing.wait_ended()
@@ -156,7 +159,8 @@ def looks(faces: Faces) -> list[tuple[int, bool]]:
 
 
 def found(faces: Faces, pixels: NDArray[np.uint8] = PIXELS) -> Awaitable[list[FaceMesh]]:
-    return stage(faces)._faces(Portrait(pixels))
+    nobody = cast("Any", None)
+    return ModelCalls(Models(cast("Any", faces), nobody, nobody), AppArgs()).faces(Portrait(pixels))
 
 
 async def test_a_face_of_the_first_look_is_taken_in_the_photos_pixels() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from app.media.probe import probe_video
-from app.serving.talk import Models, Stage, Take
+from app.serving.models import Models
+from app.serving.stage import Stage
+from app.serving.take import Take
 from app.settings import AppArgs
-from app.values import Speech
 from tests.unit.media.recordings import sound_from
 from tests.unit.pipeline.test_session import SIDE, FakeModels
 
@@ -23,8 +24,7 @@ def stage() -> Stage:
 
 def take(models: FakeModels, num_frames: int = 80) -> Take:
     sound = sound_from(np.zeros((1, num_frames * 48_000 // 25), np.int16), 48_000)
-    speech = Speech(np.zeros((80, 1), np.float32), 0.0, sound)
-    return Take(models.scene(num_frames), speech, Fraction(25), SIDE, SIDE, faces=1)
+    return Take(models.scene(num_frames), sound, Fraction(25), SIDE, SIDE, faces=1)
 
 
 def encoders() -> list[threading.Thread]:

@@ -40,6 +40,7 @@ def test_the_hub_is_asked_for_six_files_of_one_repository() -> None:
     origins = [file.origin for file in MANIFEST if isinstance(file.origin, HubFile)]
     assert {origin.repository for origin in origins} == {"KlingTeam/LivePortrait"}
     assert len(origins) == 6
+    assert all(re.fullmatch(r"[0-9a-f]{40}", origin.revision) for origin in origins)
     # Their licence forbids what this product is for.
     assert not [origin for origin in origins if "insightface" in origin.path]
 

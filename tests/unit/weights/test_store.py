@@ -39,6 +39,20 @@ def test_a_damaged_file_is_refused(store: WeightStore) -> None:
         store.path("one/a.bin")
 
 
+def test_a_file_that_a_server_can_do_without_is_none_until_it_is_fetched(
+    store: WeightStore,
+) -> None:
+    assert store.optional_path("one/a.bin") is None
+    path = store.save("one/a.bin", PLAIN)
+    assert store.optional_path("one/a.bin") == path
+    path.write_bytes(PLAIN[1:])
+    with pytest.raises(WeightsError, match=r"one/a\.bin is damaged") as caught:
+        store.optional_path("one/a.bin")
+    assert caught.value.hint == "Run: python -m app.weights fetch one"
+    with pytest.raises(WeightsError, match="allow-list"):
+        store.optional_path("one/other.bin")
+
+
 def test_an_unlisted_name_is_refused_even_if_it_exists(store: WeightStore) -> None:
     outside = store.folder.parent / "secret"
     outside.write_bytes(b"")

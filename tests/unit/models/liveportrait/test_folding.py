@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.folding import folded
 from app.models.liveportrait.blocks import ConvNorm, ResidualVolume, UpConvNorm, interleave
 from app.models.liveportrait.dense_motion import axis, mix, shift_volume
-from app.models.liveportrait.folding import folded, halve_kernel, split_taps
+from app.models.liveportrait.folding import halve_kernel, split_taps
 from app.models.liveportrait.spade import SharedHidden, SpadeBlock, SpectralConv
 from app.models.liveportrait.warping import warp_volume
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.export import Dim, export
 
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from tests.unit.models.liveportrait.published import PUBLISHED, S
 from tests.unit.models.one_device import OneDevice
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.models.liveportrait.folding import folded
+from app.models.folding import folded
 from app.models.liveportrait.warping import Warped
 from tests.unit.models.liveportrait.published import S, assert_published, filled, inputs
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from app.models.folding import folded
 from app.models.renaming import load_official
 from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.state_dict import LIPSYNC_EXPERT, WAV2LIP
@@ -21,15 +22,11 @@ def official(network: str) -> dict[str, torch.Tensor]:
 def wav2lip(request: pytest.FixtureRequest) -> Wav2Lip:
     net = Wav2Lip().eval()
     load_official(net, WAV2LIP, official("wav2lip"))
-    if request.param:
-        net.fold()
-    return net
+    return folded(net) if request.param else net
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["loaded", "folded"])
 def syncnet(request: pytest.FixtureRequest) -> SyncNet:
     net = SyncNet().eval()
     load_official(net, LIPSYNC_EXPERT, official("lipsync_expert"))
-    if request.param:
-        net.fold()
-    return net
+    return folded(net) if request.param else net

@@ -5,11 +5,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from app.driving import Driven, DrivingFaces, HeadMotion, Performance, TransferSettings
 from app.models.liveportrait.animator import Animator
 from app.topology import NOSE_TIP
 from app.values import FaceMesh, Motion, Portrait
 from app.variants.liveportrait.model import LivePortrait
 from app.variants.liveportrait.nets import Nets, load_nets
+from app.variants.liveportrait.pose import rotations
 from app.weights.seeded import seeded
 from tests.fake_face import fake_mesh
 
@@ -120,3 +122,80 @@ def test_the_animator_gives_pixels(nets: Nets, model: LivePortrait) -> None:
     assert faces.dtype == torch.uint8
     assert faces.float().std() > 5
     assert isinstance(nets.animator._net, Animator)  # type: ignore[attr-defined]
+
+
+def driven(yaws: list[float], settings: TransferSettings) -> Driven:
+    yaw = np.array(yaws, np.float32)[:, None]
+    none = np.zeros_like(yaw)
+    frames = len(yaws)
+    motion = HeadMotion(
+        rotations(none, yaw, none),
+        np.zeros((frames, 21, 3), np.float32),
+        np.ones((frames, 1), np.float32),
+        np.zeros((frames, 3), np.float32),
+    )
+    eyes = np.full((frames, 2), 0.3, np.float32)
+    whole = Performance(motion, eyes, none)
+    return Driven(whole, whole[:1], settings)
+
+
+def test_a_driven_head_starts_as_the_photo_and_goes_where_the_driving_goes(
+    model: LivePortrait, animator: FakeAnimator
+) -> None:
+    sitting = model.prepare(*portrait())
+    (group,) = model.animate([(sitting, driven([0, -15, -30], TransferSettings(stitching=False)))])
+    np.testing.assert_allclose(animator.driving[0], sitting.key_points[0], atol=1e-5)
+    np.testing.assert_allclose(group.points[0], portrait()[1].points[:, :2], atol=0.05)
+    noses = (group.points - group.points.mean(axis=1, keepdims=True))[:, NOSE_TIP, 0]
+    assert noses[0] + 1 < noses[1] < noses[2] - 1  # LivePortrait's negative yaw looks right
+
+
+def test_the_multiplier_moves_mesh_and_key_points_alike(
+    model: LivePortrait, animator: FakeAnimator
+) -> None:
+    sitting = model.prepare(*portrait())
+
+    def moved(multiplier: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        settings = TransferSettings(multiplier=multiplier, stitching=False)
+        (group,) = model.animate([(sitting, driven([0, -20], settings))])
+        keys = animator.driving.numpy()
+        return keys[1] - keys[0], group.points[1] - group.points[0]
+
+    for whole, half in zip(moved(1.0), moved(0.5), strict=True):
+        np.testing.assert_allclose(half, whole / 2, atol=1e-2)
+
+
+def test_faces_of_several_videos_are_watched_together_and_split(model: LivePortrait) -> None:
+    def faces(count: int, seed: int) -> DrivingFaces:
+        crops = np.random.default_rng(seed).integers(0, 256, (count, 256, 256, 3), np.uint8)
+        mesh = fake_mesh((128, 128), 110).points
+        turns = np.repeat(np.eye(3, dtype=np.float32)[None], count, 0)
+        return DrivingFaces(crops, np.repeat(mesh[None], count, 0), turns)
+
+    one, two = faces(1, 0), faces(2, 1)
+    together = model.watch([one, two])
+    alone = [*model.watch([one]), *model.watch([two])]
+    assert [len(part) for part in together] == [1, 2]
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(a.rows(), b.rows(), atol=1e-4)
+
+
+def test_the_real_nets_give_a_session_the_same_frames_in_company_and_alone(nets: Nets) -> None:
+    """In one bucket of two frames; a frame of these nets takes seconds on a CPU."""
+    engine = nets.animator
+    engine._buckets, engine._largest = (2,), 2  # type: ignore[attr-defined]
+    try:
+        model = LivePortrait(nets, "seeded", "Apache-2.0")
+        items = []
+        for seed, yaw in ((0, 8.0), (1, -8.0)):
+            pixels = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+            mesh = fake_mesh((SIDE / 2, SIDE / 2), SIDE / 3)
+            items.append((model.prepare(Portrait(pixels), mesh), motion((yaw, 0, 0))))
+        alone = [model.animate([item])[0].pixels.astype(int) for item in items]
+        shared = [group.pixels.astype(int) for group in model.animate(items)]
+    finally:
+        engine._buckets, engine._largest = (), 1  # type: ignore[attr-defined]
+    same = max(float(np.abs(a - b).mean()) for a, b in zip(alone, shared, strict=True))
+    assert max(int(np.abs(a - b).max()) for a, b in zip(alone, shared, strict=True)) <= 1
+    swapped = float(np.abs(alone[0] - shared[1]).mean())
+    assert swapped > 1000 * max(same, 0.005)

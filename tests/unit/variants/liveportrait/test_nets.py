@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from app.driving import TransferSettings
 from app.models.liveportrait import state_dict
 from app.models.liveportrait.appearance import AppearanceExtractor
 from app.models.liveportrait.decoder import Decoder
@@ -28,7 +29,6 @@ from app.variants.liveportrait.ratios import eye_ratios, lip_ratios
 from app.variants.liveportrait.retargeting import Retargeting
 from app.variants.liveportrait.transfer import (
     Openings,
-    TransferSettings,
     adjusted,
     driven,
     reference,

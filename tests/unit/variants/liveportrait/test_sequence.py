@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from app.driving import HeadMotion, Performance
 from app.errors import AppError, BadRequest, TooLarge, UnsupportedMedia
-from app.variants.liveportrait.motion import HeadMotion
 from app.variants.liveportrait.pose import rotations
 from app.variants.liveportrait.sequence import MotionSequence, dump, load
 
@@ -45,11 +45,13 @@ def test_what_numpy_saves_is_read(dtype: str) -> None:
     contents = arrays(dtype=dtype)
     sequence = load(packed(contents))
     assert sequence.fps == Fraction(30000, 1001) or dtype == "<f2"
-    assert sequence.eyes is not None
-    assert sequence.lips is not None
-    found = [*(getattr(sequence.motion, name) for name in ("scale", "rotation", "exp", "t"))]
+    assert sequence.performance.eyes is not None
+    assert sequence.performance.lips is not None
+    found = [
+        *(getattr(sequence.performance.motion, name) for name in ("scale", "rotation", "exp", "t"))
+    ]
     for array, key in zip(
-        [*found, sequence.eyes, sequence.lips],
+        [*found, sequence.performance.eyes, sequence.performance.lips],
         ["scale", "R", "exp", "t", "eyes", "lip"],
         strict=True,
     ):
@@ -61,19 +63,19 @@ def test_what_numpy_saves_is_read(dtype: str) -> None:
 def test_columns_first_are_read_too() -> None:
     contents = arrays()
     contents["R"] = np.asfortranarray(contents["R"])
-    np.testing.assert_array_equal(load(packed(contents)).motion.rotation, contents["R"])
+    np.testing.assert_array_equal(load(packed(contents)).performance.motion.rotation, contents["R"])
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(24000, 1001), Fraction(60000, 1001)])
 def test_a_dumped_sequence_comes_back_and_its_bytes_repeat(fps: Fraction) -> None:
     contents = arrays()
     motion = HeadMotion(*(contents[key] for key in ("R", "exp", "scale", "t")))
-    sequence = MotionSequence(motion, fps)
+    sequence = MotionSequence(Performance(motion), fps)
     again = load(dump(sequence))
     assert again.fps == fps
-    assert again.eyes is None
-    assert again.lips is None
-    np.testing.assert_array_equal(again.motion.exp, contents["exp"])
+    assert again.performance.eyes is None
+    assert again.performance.lips is None
+    np.testing.assert_array_equal(again.performance.motion.exp, contents["exp"])
     assert dump(again) == dump(sequence)
     with np.load(io.BytesIO(dump(sequence)), allow_pickle=False) as read:
         np.testing.assert_array_equal(read["R"], contents["R"])
@@ -84,9 +86,9 @@ def test_real_sequences_are_read(shared_media: Path) -> None:
     assert len(files) == 6
     for file in files:
         sequence = load(file.read_bytes())
-        assert len(sequence.motion) > 50
+        assert len(sequence.performance.motion) > 50
         assert sequence.fps in {20, 25, 30}
-    assert load((shared_media / "motion" / "d8.npz").read_bytes()).eyes is not None
+    assert load((shared_media / "motion" / "d8.npz").read_bytes()).performance.eyes is not None
 
 
 def without(key: str) -> Arrays:
@@ -141,7 +143,7 @@ def test_what_is_no_archive_is_refused(data: bytes) -> None:
 def test_long_sequences_are_refused_before_they_are_unpacked() -> None:
     with pytest.raises(TooLarge):
         load(packed(arrays(frames=11)), max_frames=10)
-    assert len(load(packed(arrays(frames=10)), max_frames=10).motion) == 10
+    assert len(load(packed(arrays(frames=10)), max_frames=10).performance) == 10
 
 
 def test_a_header_that_claims_more_than_is_there_is_refused() -> None:

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.variants.liveportrait.motion import FaceMotion, HeadMotion
+from app.driving import HeadMotion, Region, TransferSettings
+from app.variants.liveportrait.motion import FaceMotion
 from app.variants.liveportrait.neutral import NEUTRAL_EXP
 from app.variants.liveportrait.ratios import eye_inputs, eye_ratios, lip_inputs, lip_ratios
 from app.variants.liveportrait.retargeting import Retargeting
 from app.variants.liveportrait.transfer import (
     Openings,
-    Region,
-    TransferSettings,
     adjusted,
     driven,
     driven_video,

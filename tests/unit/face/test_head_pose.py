@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.face.analyzer import FaceAnalyzer
-from app.face.pose import FACE, yaw_deg
+from app.head_pose import FACE, yaw_deg
 from app.values import FaceMesh
 from tests.turned import turned
 

@@ -36,10 +36,8 @@ FACE: Final[dict[int, tuple[float, float, float]]] = {
 def yaw_deg(points: NDArray[np.float32]) -> float:
     """Return how far a face looks aside; positive turns the nose to the image's right.
 
-    The turn under which a mean face, projected in parallel, lies closest to the points. Their
-    depth is not used: the net flattens it more the further a face is turned. On five portraits
-    rendered at known turns, it is within 7 degrees up to 45 and within 10 at 60; 75 reads as 54 to
-    79.
+    Of `rotation`. On five portraits rendered at known turns, it is within 7 degrees up to 45 and
+    within 10 at 60; 75 reads as 54 to 79.
 
     Args:
         points: (478, 2 or more) px.
@@ -47,6 +45,41 @@ def yaw_deg(points: NDArray[np.float32]) -> float:
     Returns:
         Degrees in [-180, 180]; 0 if the points are no face at all (all in one place).
     """
+    across, down = _axes(points)
+    away = np.cross(across, down)
+    return math.degrees(math.atan2(-across[2], away[2]))
+
+
+def rotation(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how a head is turned, (3, 3) float32: row vectors times it are the head's as seen.
+
+    The turn under which a mean face, projected in parallel, lies closest to the points. Their
+    depth is not used: the net flattens it more the further a face is turned.
+
+    Args:
+        points: (478, 2 or more) px.
+    """
+    across, down = _axes(points)
+    return np.stack([across, down, np.cross(across, down)], axis=1).astype(np.float32)
+
+
+def pose_deg(rotation_T33: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return yaw, pitch and roll, (T, 3) float32 degrees, signs as in `app.values.Motion`.
+
+    The turns, pitch first, then yaw, then roll in the image plane, that make the rotations.
+
+    Args:
+        rotation_T33: (T, 3, 3) float32, as `rotation` counts; yaw within 90 degrees.
+    """
+    turn: NDArray[np.float64] = rotation_T33.astype(np.float64)
+    yaw = np.arcsin(np.clip(turn[:, 0, 2], -1, 1))
+    pitch = np.arctan2(turn[:, 1, 2], turn[:, 2, 2])
+    roll = np.arctan2(turn[:, 0, 1], turn[:, 0, 0])
+    return np.asarray(np.rad2deg(np.stack([yaw, pitch, roll], axis=1)), np.float32)
+
+
+def _axes(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the image's right and down, (2, 3), in the mean face's coordinates."""
     model_KC = np.array(list(FACE.values()))
     model_KC -= model_KC.mean(axis=0)
     seen_K2 = points[list(FACE), :2].astype(np.float64)
@@ -54,6 +87,5 @@ def yaw_deg(points: NDArray[np.float32]) -> float:
     linear_C2, *_ = np.linalg.lstsq(model_KC, seen_K2, rcond=None)
     # The nearest projection: a linear map whose two columns are orthogonal and of length 1.
     left, _, right = np.linalg.svd(linear_C2, full_matrices=False)
-    across, down = (left @ right).T
-    away = np.cross(across, down)
-    return math.degrees(math.atan2(-across[2], away[2]))
+    axes: NDArray[np.float64] = (left @ right).T
+    return axes

@@ -1,0 +1,102 @@
+"""The model deployments, as a session calls them."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
+
+from app.driving import Driven, DrivingFaces, Performance
+from app.face.choice import face_px, is_profile
+from app.face.tracking import Followed, FollowQuery, Track
+from app.media.image import fit
+from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
+from app.settings import AppArgs
+from app.values import FaceMesh, FaceQuery, FrameGroup, LipGroup, Motion, Portrait
+
+Animate = Callable[[Motion | Driven], Awaitable[FrameGroup]]
+"""Renders one portrait, one frame per row of the motion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Handles of the three model deployments."""
+
+    face: DeploymentHandle[Any]
+    portrait: DeploymentHandle[Any]
+    lips: DeploymentHandle[Any]
+
+
+class ModelCalls:
+    """Calls of the models, each with a deadline.
+
+    Args:
+        models: where they run.
+        args: the application's settings.
+    """
+
+    def __init__(self, models: Models, args: AppArgs) -> None:
+        self._models = models
+        self._face = args.face
+        self._deadline_s = args.session.call_deadline_s
+
+    async def faces(self, photo: Portrait) -> list[FaceMesh]:
+        """Return the faces of a photo, in its pixels; looked for in copies of bounded size."""
+        longest, config = max(photo.pixels.shape[:2]), self._face
+        first_px, second_px = (
+            min(longest, side) for side in (config.max_side_px, config.second_look_px)
+        )
+        first = await self._look(photo, first_px, only_tiles=False)
+        if second_px <= first_px or (first and not is_profile(first[0], config)):
+            return first
+        second = await self._look(photo, second_px, only_tiles=True)
+        if not first:
+            return second
+        # Who is seen from the side is told so, whatever tiny faces are in the background.
+        return [mesh for mesh in second if face_px(mesh.points) >= config.min_face_px] or first
+
+    async def _look(self, photo: Portrait, side_px: int, *, only_tiles: bool) -> list[FaceMesh]:
+        """Return the faces that a copy of a photo shows, in the photo's pixels."""
+        copy = await asyncio.to_thread(fit, photo, side_px)
+        query = FaceQuery(copy.portrait.pixels, only_tiles)
+        meshes = await self._call(self._models.face.analyze, query)
+        return [mesh.scaled(1 / copy.x_factor, 1 / copy.y_factor) for mesh in meshes]
+
+    async def follow(
+        self, pixels_THW3: NDArray[np.uint8], times_s: Sequence[float], track: Track
+    ) -> Followed:
+        """Return where a face is in consecutive frames of a video, in their pixels."""
+        query = FollowQuery(pixels_THW3, times_s, track)
+        followed: Followed = await self._call(self._models.face.follow, query)
+        return followed
+
+    async def animator(self, portrait: Portrait, mesh: FaceMesh) -> Animate:
+        """Return the portrait model bound to a sitter, who goes to the object store once."""
+        digest = await asyncio.to_thread(portrait.digest)
+        key = hashlib.sha256(digest.encode() + mesh.points.tobytes()).hexdigest()
+        sitter = await asyncio.to_thread(ray.put, Sitter(key, portrait, mesh))
+
+        async def animate(motion: Motion | Driven) -> FrameGroup:
+            group = AnimateCall(key, sitter, motion)
+            frames: FrameGroup = await self._call(self._models.portrait.animate, group)
+            return frames
+
+        return animate
+
+    async def watch(self, faces: DrivingFaces) -> Performance:
+        """Return what driving faces do."""
+        performance: Performance = await self._call(self._models.portrait.watch, faces)
+        return performance
+
+    async def paint(self, group: LipGroup) -> NDArray[np.uint8]:
+        """Return the repainted crops of a group, (T, S, S, 3) uint8 RGB."""
+        painted: NDArray[np.uint8] = await self._call(self._models.lips.paint, group)
+        return painted
+
+    async def _call(self, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
+        return await call(method, argument, deadline_s=self._deadline_s)

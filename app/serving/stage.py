@@ -1,0 +1,144 @@
+"""Where sessions are prepared and rendered: from a validated request to the bytes of its answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import DeadlineExceeded
+from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.media.label import stamp
+from app.media.video import VideoWriter
+from app.observability.stages import StageTimes
+from app.pipeline.session import render
+from app.report import report_box
+from app.serving.animate import animate
+from app.serving.decoders import Decoders, run
+from app.serving.lipsync import lipsync
+from app.serving.models import ModelCalls, Models
+from app.serving.motions import record
+from app.serving.take import Session, Take
+from app.serving.talk import talk
+from app.settings import AppArgs
+from app.values import FrameGroup
+
+Made = TypeVar("Made")
+
+
+class Stage:
+    """Makes videos: prepares them, renders them, and writes their files.
+
+    Args:
+        args: the application's settings.
+        models: where the models run.
+        observe_frames: told how many frames were encoded, group by group.
+    """
+
+    def __init__(
+        self,
+        args: AppArgs,
+        models: Models,
+        observe_frames: Callable[[int], None] = lambda frames: None,
+    ) -> None:
+        self._args = args
+        self._observe_frames = observe_frames
+        self._models = ModelCalls(models, args)
+        self._decoders = Decoders(args.media)
+
+    async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
+        """Decode the media, find the faces and lay out all that is rendered.
+
+        Args:
+            job: what is asked for.
+            times: counts the stages of the session.
+
+        Raises:
+            AppError: the media are refused, or a model is.
+            DeadlineExceeded: it took longer than `prepare_deadline_s`.
+        """
+        session = self._session(times)
+        try:
+            take = await self._in_time(_prepared(job, session))
+        except BaseException:
+            session.close()
+            raise
+        session.left.set()  # of the preparation nothing goes on
+        return take
+
+    async def record(
+        self, job: MotionsJob, times: StageTimes | None = None
+    ) -> tuple[bytes, int, int]:
+        """Return a motion sequence, its frames, and how many of them lacked the face.
+
+        Raises:
+            AppError: the video is refused, or a model is.
+        """
+        session = self._session(times)
+        try:
+            return await record(job, session)
+        finally:
+            session.close()
+
+    def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
+        """Return the finished frames of a take, before they are encoded."""
+        return render(take.scene, self._args.session)
+
+    async def video(self, take: Take) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a take's video as its frames get finished."""
+        writer = take.writer(self._args)
+        # One thread for all that touches the writer: closing it queues behind a running write.
+        thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        groups = self.frames(take)
+        try:
+            async for group in groups:
+                with take.times.measure("encode"):
+                    data = await run(thread, self._encode, writer, group.pixels)
+                self._observe_frames(len(group.pixels))
+                if data:
+                    yield data
+            yield await run(thread, writer.finish) + _report(take)
+        finally:
+            thread.submit(writer.close)
+            thread.shutdown(wait=False)
+            await groups.aclose()
+            take.close()
+
+    def _encode(self, writer: VideoWriter, pixels: NDArray[np.uint8]) -> bytes:
+        return writer.write(stamp(pixels) if self._args.media.label == "visible" else pixels)
+
+    def _session(self, times: StageTimes | None) -> Session:
+        return Session(self._args, self._models, self._decoders, times or StageTimes())
+
+    async def _in_time(self, work: Coroutine[Any, Any, Made]) -> Made:
+        deadline_s = self._args.session.prepare_deadline_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The media were not decoded and searched for a face within {deadline_s:g} s.",
+                "Send a smaller photo or a shorter recording, or try again later.",
+            ) from None
+
+
+async def _prepared(job: ClipJob, session: Session) -> Take:
+    match job:
+        case TalkJob():
+            return await talk(job, session)
+        case AnimateJob():
+            return await animate(job, session)
+        case LipsyncJob():
+            return await lipsync(job, session)
+    assert_never(job)
+
+
+def _report(take: Take) -> bytes:
+    """Return what is known of a video only at its end, as a box of its file."""
+    if take.frames_without_face is None:
+        return b""
+    return report_box(
+        {"frames": take.scene.num_frames, "frames_without_face": take.frames_without_face()}
+    )
