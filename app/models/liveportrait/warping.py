@@ -5,8 +5,10 @@ B batch, C channels (32), D depth (16), H height and W width (64), K key-points 
 first sample and 1 at the last.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,10 +33,15 @@ class Warped(NamedTuple):
 
 
 class WarpingNet(nn.Module):
-    """Dense motion, the warp of the volume, and its projection onto the image plane."""
+    """Dense motion, the warp of the volume, and its projection onto the image plane.
+
+    Attributes:
+        warp: `warp_volume`, or `gather_volume` where a runtime has no such operation.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.warp: Callable[[Tensor, Tensor], Tensor] = warp_volume
         self.motion = DenseMotion()
         self.flatten = ConvNorm.flat(512, 256, slope=0.01)
         self.project = nn.Conv2d(256, 256, 1)
@@ -48,7 +55,7 @@ class WarpingNet(nn.Module):
             driving_BK3: (B, 21, 3), the frame's.
         """
         deformation, occlusion, mask = self.motion(volume_BCDHW, source_BK3, driving_BK3)
-        warped = warp_volume(volume_BCDHW, deformation).flatten(1, 2)
+        warped = self.warp(volume_BCDHW, deformation).flatten(1, 2)
         feature = self.project(self.flatten(warped)) * occlusion
         return Warped(feature, deformation, occlusion, mask)
 
@@ -62,3 +69,31 @@ def warp_volume(volume_BCDHW: Tensor, places_BDHW3: Tensor) -> Tensor:
     volume = volume_BCDHW.to(places_BDHW3.dtype)
     warped = functional.grid_sample(volume, places_BDHW3, align_corners=False)
     return warped.to(volume_BCDHW.dtype)
+
+
+def gather_volume(volume_BCDHW: Tensor, places_BDHW3: Tensor) -> Tensor:
+    """Return what `warp_volume` does, by eight look-ups of whole samples.
+
+    For graphs: ONNX before opset 20 and TensorRT before its RTX edition sample images only, not
+    volumes. A look-up reads the channels of a sample side by side, so they are laid last.
+    """
+    batch, channels, *sizes = volume_BCDHW.shape
+    samples = volume_BCDHW.permute(0, 2, 3, 4, 1).reshape(-1, channels)
+    bounds = torch.tensor(sizes[::-1], dtype=places_BDHW3.dtype, device=places_BDHW3.device)
+    place = ((places_BDHW3 + 1) * bounds - 1) / 2
+    # Far outside all is 0 alike, and whole numbers must stay small.
+    low = place.clamp(min=-2, max=max(sizes) + 1).floor()
+    high_share = (place - low).clamp(0, 1)
+    strides = (1, sizes[2], sizes[2] * sizes[1])
+    first = torch.arange(batch, device=samples.device).view(-1, 1, 1, 1) * (strides[2] * sizes[0])
+    total = torch.zeros((), dtype=volume_BCDHW.dtype, device=samples.device)
+    for corner in range(8):
+        share, index = torch.ones_like(place[..., 0]), first
+        for axis, size in enumerate(sizes[::-1]):
+            high = corner >> axis & 1
+            at = low[..., axis] + high
+            inside = ((at >= 0) & (at <= size - 1)).to(share.dtype)
+            share = share * inside * (high_share if high else 1 - high_share)[..., axis]
+            index = index + at.clamp(0, size - 1).long() * strides[axis]
+        total = total + samples[index] * share.unsqueeze(-1).to(samples.dtype)
+    return total.permute(0, 4, 1, 2, 3)

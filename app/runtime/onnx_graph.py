@@ -1,0 +1,76 @@
+"""Nets as ONNX graphs: dynamic batch, standard operations only, bytes at the very ends."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from app.runtime.nets import Input, NetSpec
+from app.runtime.precision import Halved, halved
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 20
+"""The first that samples volumes and has GELU."""
+
+OUTPUT = "output"
+
+
+def net_for(spec: NetSpec, net: nn.Module, fp16_mode: bool) -> nn.Module:
+    """Return the net in the precision that is exported; with fp16 a copy.
+
+    Args:
+        spec: which modules stay in float32.
+        net: of `spec.net`.
+        fp16_mode: whether the net computes in float16; its inputs and output keep their types.
+    """
+    return halved(net, spec.float32, spec.narrow) if fp16_mode else net
+
+
+def export(
+    net: nn.Module, inputs: Sequence[Input], path: Path | None = None, opset: int = OPSET
+) -> "onnx.ModelProto":
+    """Return a net's graph, checked by onnx.checker, and write it to a file.
+
+    Its types are those of the net, so that a strongly typed engine computes as the net does. The
+    batch is the first dimension, "batch", of every input and of the only output, "output".
+
+    Args:
+        net: in eval mode, without gradients; gives one tensor.
+        inputs: their names, shapes and types.
+        path: of the file, one for all; not written if absent.
+        opset: of ONNX.
+    """
+    import onnx
+
+    examples = tuple(each.example(2) for each in inputs)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            net,
+            examples,
+            dynamo=True,
+            verbose=False,
+            opset_version=opset,
+            input_names=[each.name for each in inputs],
+            output_names=[OUTPUT],
+            dynamic_shapes=_dynamic(net, len(inputs)),
+        )
+    assert program is not None
+    model = program.model_proto
+    onnx.checker.check_model(model)
+    if path is not None:
+        onnx.save(model, path)
+    return model
+
+
+def _dynamic(net: nn.Module, inputs: int) -> tuple[Any, ...]:
+    """Return which dimensions are free; inputs behind *args are one parameter to the exporter."""
+    free = tuple({0: torch.export.Dim("batch")} for _ in range(inputs))
+    return (free,) if isinstance(net, Halved) else free
