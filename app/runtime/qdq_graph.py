@@ -127,7 +127,8 @@ class _Inserted:
             "DequantizeLinear", inputs, [f"{name}_{node.name}"], axis=place.axis
         )
         self._before.setdefault(node.name, []).append(read)
-        node.input[0] = self._activation(node, activation, values.dtype)
+        if activation is not None:
+            node.input[0] = self._activation(node, activation, values.dtype)
         node.input[1] = read.output[0]
         self._gone.add(weight.name)
 

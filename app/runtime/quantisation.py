@@ -34,12 +34,13 @@ class LayerScales:
     """How a layer is quantised.
 
     Attributes:
-        activation: value of one level of its input, > 0.
+        activation: value of one level of its input, > 0; None where only the weights are stored
+            in INT8, and the layer computes in the graph's own type.
         weight: (output channels,) float32, value of one level of its weights, > 0.
-        noise_db: signal to noise of the layer's own output, measured.
+        noise_db: signal to noise of the layer's own output with its input in INT8, measured.
     """
 
-    activation: float
+    activation: float | None
     weight: NDArray[np.float32]
     noise_db: float
 
@@ -49,57 +50,56 @@ class Quantisation:
     """What becomes INT8 in a net.
 
     Attributes:
-        layers: by module name.
-        kept: names of layers that stay as they were, the noisiest first.
+        layers: by module name, the noisiest first.
         output_db: signal to noise of the net's output on the calibration frames.
     """
 
     layers: Mapping[str, LayerScales]
-    kept: tuple[str, ...]
     output_db: float
+
+    def computed(self) -> list[str]:
+        """Return the layers that compute in INT8."""
+        return [name for name, scales in self.layers.items() if scales.activation is not None]
 
 
 def quantise(
     net: nn.Module,
     frames: Frames,
     goal_db: float = GOAL_DB,
-    keep: Sequence[str] = (),
     progress: Callable[[str], None] = lambda said: None,
 ) -> Quantisation:
-    """Return the scales of a net's layers, having taken out as many as the goal asks for.
+    """Return the scales of a net's layers; as many compute in INT8 as the goal allows.
 
     Layers are taken out in the order of the noise that each adds to its own output: none, then
-    one, two, four, until the net's output reaches the goal or half of them are out.
+    one, two, four, until the net's output reaches the goal or all of them are out. The weights of
+    all are INT8 in any case.
 
     Args:
         net: float32, in eval mode; not changed.
-        frames: real ones; all are run several times.
+        frames: real ones; all are run several times, the first batch once more.
         goal_db: signal to noise of the output, in dB.
-        keep: names of layers that are taken out whatever they measure.
         progress: told what is being done.
     """
     from modelopt.torch import quantization as modelopt
 
     with torch.no_grad():
-        wanted = [net(*batch).float() for batch in frames]
+        wanted = _run(net, frames)
         progress(f"calibrating on {sum(len(batch[0]) for batch in frames)} frames")
         quantised = modelopt.quantize(copy.deepcopy(net), _config(), lambda on: _run(on, frames))
         layers = _layers(quantised)
-        for name in keep:
-            _switch(layers.pop(name), on=False)
         noise = _noise_db(quantised, layers, frames[:1])
         order = sorted(layers, key=lambda name: noise[name])
         out = 0
         while True:
             for name in order[:out]:
-                _switch(layers[name], on=False)
-            reached = signal_to_noise_db(torch.cat(wanted), _run(quantised, frames))
+                layers[name].input_quantizer.disable()
+            reached = signal_to_noise_db(wanted, _run(quantised, frames))
             progress(f"{len(order) - out} of {len(order)} layers in INT8: {reached:.1f} dB")
-            if reached >= goal_db or out >= len(order) // 2:
+            if reached >= goal_db or out == len(order):
                 break
-            out = max(1, 2 * out)
-    inside = {name: _scales(layers[name], noise[name]) for name in order[out:]}
-    return Quantisation(inside, (*keep, *order[:out]), reached)
+            out = min(max(1, 2 * out), len(order))
+    scales = {name: _scales(layers[name], noise[name]) for name in order}
+    return Quantisation(scales, reached)
 
 
 def _config() -> dict[str, Any]:
@@ -132,20 +132,15 @@ def _layers(net: nn.Module) -> dict[str, Quantised]:
     }
 
 
-def _switch(layer: Quantised, on: bool) -> None:
-    for quantizer in (layer.input_quantizer, layer.weight_quantizer):
-        quantizer.enable() if on else quantizer.disable()
-
-
 def _noise_db(net: nn.Module, layers: Mapping[str, Quantised], frames: Frames) -> dict[str, float]:
     """Return the signal to noise of each layer's output, for the inputs that it sees in the net."""
     noise: dict[str, float] = {}
 
     def measure(name: str) -> Callable[[Quantised, tuple[Tensor, ...], Tensor], None]:
         def hook(layer: Quantised, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            _switch(layer, on=False)
+            layer.input_quantizer.disable()
             noise[name] = signal_to_noise_db(layer.forward(*inputs), output)
-            _switch(layer, on=True)
+            layer.input_quantizer.enable()
 
         return hook
 
@@ -157,7 +152,12 @@ def _noise_db(net: nn.Module, layers: Mapping[str, Quantised], frames: Frames) -
 
 
 def _scales(layer: Quantised, noise_db: float) -> LayerScales:
-    largest = layer.weight_quantizer.amax.float().flatten().numpy()
-    activation = float(layer.input_quantizer.amax)
-    weight = np.maximum(largest, 1e-5).astype(np.float32) / np.float32(LEVELS)
-    return LayerScales(max(activation, 1e-5) / LEVELS, weight, noise_db)
+    weight = levels_of(layer.weight_quantizer.amax.float().flatten().numpy())
+    on = layer.input_quantizer.is_enabled
+    activation = float(levels_of(layer.input_quantizer.amax.float().cpu().numpy()))
+    return LayerScales(activation if on else None, weight, noise_db)
+
+
+def levels_of(largest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the value of one level where values are as large as this, > 0 also for zeros."""
+    return np.asarray(np.maximum(largest, 1e-5) / LEVELS, np.float32)
