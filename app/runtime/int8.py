@@ -5,10 +5,12 @@ float32 took 1.0 of the time, ONNX Runtime's static QDQ 0.61, Inductor with torc
 with NNCF's 0.24; so this one is shipped. Both packages come with the extra `int8`.
 """
 
+import importlib
 import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,9 +104,7 @@ def quantise_for_cpu(
     return path
 
 
-def _silent_nncf():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a module without types
+def _silent_nncf() -> ModuleType:
     """Return the package NNCF, which reports its use to Google Analytics unless it is told so."""
     os.environ.setdefault("NNCF_CI", "1")
-    import nncf
-
-    return nncf
+    return importlib.import_module("nncf")

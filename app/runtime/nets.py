@@ -126,7 +126,7 @@ def _plain(decoder: Decoder) -> Decoder:
             spectral.in_channels,
             spectral.out_channels,
             (spectral.kernel_size[0], spectral.kernel_size[1]),
-            padding=spectral.padding,
+            padding=spectral.kernel_size[0] // 2,
             bias=spectral.bias is not None,
         )
         conv.weight, conv.bias = spectral.weight, spectral.bias

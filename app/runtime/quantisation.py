@@ -70,9 +70,9 @@ def quantise(
 ) -> Quantisation:
     """Return the scales of a net's layers; as many compute in INT8 as the goal allows.
 
-    Layers are taken out in the order of the noise that each adds to its own output: none, then
-    one, two, four, until the net's output reaches the goal or all of them are out. The weights of
-    all are INT8 in any case.
+    Layers are taken out in the order of the noise that each adds to its own output, the fewest
+    with which the net's output reaches the goal; all of them if none does. The weights of all are
+    INT8 in any case.
 
     Args:
         net: float32, in eval mode; not changed.
@@ -89,17 +89,30 @@ def quantise(
         layers = _layers(quantised)
         noise = _noise_db(quantised, layers, frames[:1])
         order = sorted(layers, key=lambda name: noise[name])
-        out = 0
-        while True:
-            for name in order[:out]:
-                layers[name].input_quantizer.disable()
+
+        def reached_without(out: int) -> float:
+            for index, name in enumerate(order):
+                quantizer = layers[name].input_quantizer
+                quantizer.disable() if index < out else quantizer.enable()
             reached = signal_to_noise_db(wanted, _run(quantised, frames))
             progress(f"{len(order) - out} of {len(order)} layers in INT8: {reached:.1f} dB")
-            if reached >= goal_db or out == len(order):
-                break
-            out = min(max(1, 2 * out), len(order))
+            return reached
+
+        out = _fewest(reached_without, goal_db, len(order))
+        reached = reached_without(out)
     scales = {name: _scales(layers[name], noise[name]) for name in order}
     return Quantisation(scales, reached)
+
+
+def _fewest(reached_without: Callable[[int], float], goal_db: float, most: int) -> int:
+    """Return how few layers, up to `most`, must be left out to reach the goal, by halving."""
+    if reached_without(0) >= goal_db:
+        return 0
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached_without(middle) >= goal_db else (middle, high)
+    return high
 
 
 def _config() -> dict[str, Any]:

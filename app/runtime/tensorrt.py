@@ -109,7 +109,7 @@ class _Lane:
     ) -> None:
         self._engine, self._inputs, self._output = engine, inputs, output
         self._device = device
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._stream = _stream(device)
         self._slots: dict[int, _Slot] = {}
 
     def slot(self, index: int, bucket: int) -> "_Slot":
@@ -135,6 +135,11 @@ class _Lane:
                 context.set_tensor_address(name, buffer.data_ptr())
                 buffers.append(buffer)
         return _Slot(context, buffers[:-1], buffers[-1], self._stream)
+
+
+def _stream(device: torch.device) -> torch.cuda.Stream | None:
+    """Return a stream of a CUDA device; None of any other, where tests compute."""
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
 
 class _Slot:

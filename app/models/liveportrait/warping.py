@@ -5,8 +5,7 @@ B batch, C channels (32), D depth (16), H height and W width (64), K key-points 
 first sample and 1 at the last.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,9 @@ from torch.nn import functional
 
 from app.models.liveportrait.blocks import ConvNorm
 from app.models.liveportrait.dense_motion import DenseMotion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Warped(NamedTuple):

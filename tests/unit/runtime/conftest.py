@@ -2,18 +2,32 @@
 
 import importlib
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from app.demo.run import demo_speech
+from app.errors import WeightsError
+from app.face.analyzer import FaceAnalyzer
+from app.face.config import FaceConfig
+from app.face.nets import FaceNets
+from app.media.mel import log_mel, mel_windows
+from app.media.samples import decode_mono
+from app.pipeline.motion import idle_motion
 from app.runtime.nets import NETS
 from app.runtime.onnx_graph import export, net_for
 from app.runtime.quantisation import LEVELS, LayerScales, Quantisation, levels_of
+from app.values import Portrait
+from app.variants.calibration import wav2lip_frames
 from app.weights.seeded import seeded
+from app.weights.store import WeightStore
 
 GraphFile = Callable[[str, bool], Path]
 """By name of the net, and whether it is in float16."""
@@ -76,3 +90,17 @@ def largest_scales(name: str) -> Quantisation:
     for handle in handles:
         handle.remove()
     return Quantisation(layers, 0.0)
+
+
+@pytest.fixture(scope="session")
+def wav2lip_clip(astronaut: NDArray[np.uint8]) -> tuple[Tensor, ...]:
+    """Return 16 frames of the demo, spread over it, as Wav2Lip is given them."""
+    try:
+        analyzer = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig())
+    except WeightsError as error:
+        pytest.skip(str(error))
+    (mesh,) = analyzer.analyze(astronaut)
+    samples, _ = decode_mono(demo_speech())
+    rate = Fraction(2)
+    mel = mel_windows(log_mel(samples), 16, rate)
+    return wav2lip_frames(Portrait(astronaut), mesh, idle_motion(16, rate, seed=1), mel)

@@ -198,4 +198,3 @@ def layer(kind: int, dtype: str) -> SimpleNamespace:
     """Return a layer of one output."""
     output = SimpleNamespace(dtype=dtype)
     return SimpleNamespace(type=kind, num_outputs=1, get_output=lambda index: output)
-

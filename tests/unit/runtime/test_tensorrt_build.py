@@ -48,7 +48,7 @@ def test_rtx_builds_a_profile_for_every_bucket(graph_file: GraphFile, rtx: Modul
 
 
 def test_rtx_says_what_it_cannot_parse(rtx: ModuleType) -> None:
-    with pytest.raises(BuildFailed, match="cannot parse the graph: .*MODEL_DESERIALIZE_FAILED"):
+    with pytest.raises(BuildFailed, match=r"cannot parse the graph: .*MODEL_DESERIALIZE_FAILED"):
         build(rtx, b"no graph")
 
 
