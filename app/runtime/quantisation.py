@@ -37,12 +37,13 @@ class LayerScales:
         activation: value of one level of its input, > 0; None where only the weights are stored
             in INT8, and the layer computes in the graph's own type.
         weight: (output channels,) float32, value of one level of its weights, > 0.
-        noise_db: signal to noise of the layer's own output with its input in INT8, measured.
+        noise_db: signal to noise of the net's output with nothing else in INT8; None where all
+            layers could stay, and none was measured.
     """
 
     activation: float | None
     weight: NDArray[np.float32]
-    noise_db: float
+    noise_db: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Quantisation:
     """What becomes INT8 in a net.
 
     Attributes:
-        layers: by module name, the noisiest first.
+        layers: by module name, the noisiest first where that was measured.
         output_db: signal to noise of the net's output on the calibration frames.
     """
 
@@ -70,13 +71,12 @@ def quantise(
 ) -> Quantisation:
     """Return the scales of a net's layers; as many compute in INT8 as the goal allows.
 
-    Layers are taken out in the order of the noise that each adds to its own output, the fewest
-    with which the net's output reaches the goal; all of them if none does. The weights of all are
-    INT8 in any case.
+    Where all of them miss it, each is measured alone, and the noisiest are taken out, the fewest
+    with which the output reaches the goal. The weights of all are INT8 in any case.
 
     Args:
         net: float32, in eval mode; not changed.
-        frames: real ones; all are run several times, the first batch once more.
+        frames: real ones; all are run several times, the first batch once for every layer.
         goal_db: signal to noise of the output, in dB.
         progress: told what is being done.
     """
@@ -87,27 +87,30 @@ def quantise(
         progress(f"calibrating on {sum(len(batch[0]) for batch in frames)} frames")
         quantised = modelopt.quantize(copy.deepcopy(net), _config(), lambda on: _run(on, frames))
         layers = _layers(quantised)
-        noise = _noise_db(quantised, layers, frames[:1])
-        order = sorted(layers, key=lambda name: noise[name])
 
-        def reached_without(out: int) -> float:
-            for index, name in enumerate(order):
-                quantizer = layers[name].input_quantizer
-                quantizer.disable() if index < out else quantizer.enable()
+        def reached_with(inside: Sequence[str]) -> float:
+            for name, layer in layers.items():
+                _switch(layer.input_quantizer, name in inside)
             reached = signal_to_noise_db(wanted, _run(quantised, frames))
-            progress(f"{len(order) - out} of {len(order)} layers in INT8: {reached:.1f} dB")
+            progress(f"{len(inside)} of {len(layers)} layers in INT8: {reached:.1f} dB")
             return reached
 
-        out = _fewest(reached_without, goal_db, len(order))
-        reached = reached_without(out)
-    scales = {name: _scales(layers[name], noise[name]) for name in order}
+        reached = reached_with(list(layers))
+        noise: dict[str, float] = {}
+        inside = list(layers)
+        if reached < goal_db:
+            noise = _noise_db(net, quantised, layers, frames[0])
+            order = sorted(layers, key=lambda name: noise[name])
+            out = _fewest(lambda out: reached_with(order[out:]), goal_db, len(order))
+            inside = order[out:]
+            reached = reached_with(inside)
+    order = sorted(layers, key=lambda name: noise.get(name, 0.0))
+    scales = {name: _scales(layers[name], name in inside, noise.get(name)) for name in order}
     return Quantisation(scales, reached)
 
 
 def _fewest(reached_without: Callable[[int], float], goal_db: float, most: int) -> int:
-    """Return how few layers, up to `most`, must be left out to reach the goal, by halving."""
-    if reached_without(0) >= goal_db:
-        return 0
+    """Return how few layers, 1 to `most`, must be left out to reach the goal, by halving."""
     low, high = 0, most
     while high - low > 1:
         middle = (low + high) // 2
@@ -145,30 +148,35 @@ def _layers(net: nn.Module) -> dict[str, Quantised]:
     }
 
 
-def _noise_db(net: nn.Module, layers: Mapping[str, Quantised], frames: Frames) -> dict[str, float]:
-    """Return the signal to noise of each layer's output, for the inputs that it sees in the net."""
-    noise: dict[str, float] = {}
+def _noise_db(
+    net: nn.Module, quantised: nn.Module, layers: Mapping[str, Quantised], batch: tuple[Tensor, ...]
+) -> dict[str, float]:
+    """Return the signal to noise of the output with nothing but one layer's input in INT8.
 
-    def measure(name: str) -> Callable[[Quantised, tuple[Tensor, ...], Tensor], None]:
-        def hook(layer: Quantised, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            layer.input_quantizer.disable()
-            noise[name] = signal_to_noise_db(layer.forward(*inputs), output)
-            layer.input_quantizer.enable()
-
-        return hook
-
-    handles = [layer.register_forward_hook(measure(name)) for name, layer in layers.items()]
-    _run(net, frames)
-    for handle in handles:
-        handle.remove()
+    A layer's own output tells less: in LivePortrait, the few that decide where the picture is taken
+    from cost most, and look best.
+    """
+    wanted, noise = _run(net, [batch]), {}
+    for layer in layers.values():
+        _switch(layer.input_quantizer, False)
+        _switch(layer.weight_quantizer, False)
+    for name, layer in layers.items():
+        _switch(layer.input_quantizer, True)
+        noise[name] = signal_to_noise_db(wanted, _run(quantised, [batch]))
+        _switch(layer.input_quantizer, False)
+    for layer in layers.values():
+        _switch(layer.weight_quantizer, True)
     return noise
 
 
-def _scales(layer: Quantised, noise_db: float) -> LayerScales:
-    weight = levels_of(layer.weight_quantizer.amax.float().flatten().numpy())
-    on = layer.input_quantizer.is_enabled
+def _switch(quantizer: Quantised, on: bool) -> None:
+    quantizer.enable() if on else quantizer.disable()
+
+
+def _scales(layer: Quantised, inside: bool, noise_db: float | None) -> LayerScales:
+    weight = levels_of(layer.weight_quantizer.amax.float().flatten().cpu().numpy())
     activation = float(levels_of(layer.input_quantizer.amax.float().cpu().numpy()))
-    return LayerScales(activation if on else None, weight, noise_db)
+    return LayerScales(activation if inside else None, weight, noise_db)
 
 
 def levels_of(largest: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -35,6 +35,8 @@ class BuildSettings:
             smallest to the largest, tuned for the largest, built in a fraction of the time.
         tactics: names of TensorRT's sources of kernels; its own choice if empty. Version 8 wants
             cuBLAS and cuDNN for some of its own choice.
+        builder_optimization_level: 0 for a quick build to 5 for a long one; TensorRT's own if
+            absent, which is 3.
     """
 
     fp16_mode: bool = True
@@ -43,6 +45,7 @@ class BuildSettings:
     buckets: tuple[int, ...] = BUCKETS
     profiles: Literal["each", "one"] = "each"
     tactics: tuple[str, ...] = ()
+    builder_optimization_level: int | None = None
 
     def batches(self) -> tuple[int, ...]:
         """Return the batch sizes that an engine is built for, rising.
@@ -119,6 +122,8 @@ def build(
     if settings.tactics:
         chosen = sum(1 << int(getattr(trt.TacticSource, name)) for name in settings.tactics)
         config.set_tactic_sources(chosen)
+    if settings.builder_optimization_level is not None:
+        config.builder_optimization_level = settings.builder_optimization_level
     if capabilities:
         config.num_compute_capabilities = len(capabilities)
         for index, (major, minor) in enumerate(capabilities):
