@@ -5,6 +5,7 @@ B batch, C channels (32), D depth (16), H height and W width (64), K key-points 
 first sample and 1 at the last.
 """
 
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -79,23 +80,32 @@ def gather_volume(volume_BCDHW: Tensor, places_BDHW3: Tensor) -> Tensor:
     For graphs: ONNX before opset 20 and TensorRT before its RTX edition sample images only, not
     volumes. A look-up reads the channels of a sample side by side, so they are laid last.
     """
-    batch, channels, *sizes = volume_BCDHW.shape
+    batch, channels, depth, height, width = volume_BCDHW.shape
     samples = volume_BCDHW.permute(0, 2, 3, 4, 1).reshape(-1, channels)
-    bounds = torch.tensor(sizes[::-1], dtype=places_BDHW3.dtype, device=places_BDHW3.device)
-    place = ((places_BDHW3 + 1) * bounds - 1) / 2
-    # Far outside all is 0 alike, and whole numbers must stay small.
-    low = place.clamp(min=-2, max=max(sizes) + 1).floor()
-    high_share = (place - low).clamp(0, 1)
-    strides = (1, sizes[2], sizes[2] * sizes[1])
-    first = torch.arange(batch, device=samples.device).view(-1, 1, 1, 1) * (strides[2] * sizes[0])
-    total = torch.zeros((), dtype=volume_BCDHW.dtype, device=samples.device)
-    for corner in range(8):
-        share, index = torch.ones_like(place[..., 0]), first
-        for axis, size in enumerate(sizes[::-1]):
-            high = corner >> axis & 1
-            at = low[..., axis] + high
-            inside = ((at >= 0) & (at <= size - 1)).to(share.dtype)
-            share = share * inside * (high_share if high else 1 - high_share)[..., axis]
-            index = index + at.clamp(0, size - 1).long() * strides[axis]
-        total = total + samples[index] * share.unsqueeze(-1).to(samples.dtype)
+    xs = _neighbours(places_BDHW3[..., 0], width, 1)
+    ys = _neighbours(places_BDHW3[..., 1], height, width)
+    zs = _neighbours(places_BDHW3[..., 2], depth, width * height)
+    first = torch.arange(batch, device=samples.device).view(-1, 1, 1, 1) * (width * height * depth)
+    total = torch.zeros((), dtype=samples.dtype, device=samples.device)
+    for (share_x, x), (share_y, y), (share_z, z) in product(xs, ys, zs):
+        share = (share_x * share_y * share_z).unsqueeze(-1)
+        total = total + samples[first + z + y + x] * share.to(samples.dtype)
     return total.permute(0, 4, 1, 2, 3)
+
+
+def _neighbours(places: Tensor, size: int, stride: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the samples before and after places along an axis: their share, and where they lie.
+
+    Args:
+        places: -1 to 1 from edge to edge of the axis.
+        size: samples of the axis; those beyond have no share.
+        stride: from one sample to the next.
+    """
+    # Far outside all is 0 alike, and whole numbers must stay small.
+    place = (((places + 1) * size - 1) / 2).clamp(-2, size + 1)
+    before = place.floor()
+    sides = []
+    for at, share in ((before, 1 - (place - before)), (before + 1, place - before)):
+        inside = ((at >= 0) & (at <= size - 1)).to(share.dtype)
+        sides.append((share * inside, at.clamp(0, size - 1).long() * stride))
+    return sides
