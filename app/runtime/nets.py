@@ -45,7 +45,8 @@ class Input:
         source = torch.Generator().manual_seed(seed)
         if self.dtype == torch.uint8:
             return torch.randint(0, 256, (batch, *self.shape), generator=source).to(self.dtype)
-        return torch.randn((batch, *self.shape), generator=source) * 0.3
+        values = torch.randn((batch, *self.shape), generator=source) * 0.3
+        return values.to(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)

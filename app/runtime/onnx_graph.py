@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -74,3 +75,63 @@ def _dynamic(net: nn.Module, inputs: int) -> tuple[Any, ...]:
     """Return which dimensions are free; inputs behind *args are one parameter to the exporter."""
     free = tuple({0: torch.export.Dim("batch")} for _ in range(inputs))
     return (free,) if isinstance(net, Halved) else free
+
+
+def without_instance_norms(model: "onnx.ModelProto") -> "onnx.ModelProto":
+    """Return a copy of a graph whose instance normalisations are spelled out, in float32.
+
+    For TensorRT 8, whose parser takes a plugin for them. Theirs are images with neither gain nor
+    offset.
+
+    Raises:
+        ValueError: one has a gain or an offset.
+    """
+    import onnx
+
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    constants = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type != "InstanceNormalization":
+            nodes.append(node)
+            continue
+        gain, offset = (constants[name] for name in node.input[1:])
+        if (gain != 1).any() or (offset != 0).any():
+            raise ValueError(f"{node.name} has a gain or an offset")
+        epsilon = np.array(node.attribute[0].f, np.float32)
+        graph.initializer.append(onnx.numpy_helper.from_array(epsilon, f"{node.name}_epsilon"))
+        kind = onnx.helper.np_dtype_to_tensor_dtype(gain.dtype)
+        nodes += _moments(node.input[0], node.output[0], node.name, kind)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(result)
+    return result
+
+
+def _moments(source: str, output: str, name: str, kind: int) -> "list[onnx.NodeProto]":
+    """Return the nodes of (x - mean) / sqrt(variance + epsilon) over an image, back in a type."""
+    from onnx import TensorProto, helper
+
+    steps: tuple[tuple[str, tuple[str, ...], str, dict[str, int]], ...] = (
+        ("Cast", (source,), "wide", {"to": TensorProto.FLOAT}),
+        ("GlobalAveragePool", ("wide",), "mean", {}),
+        ("Sub", ("wide", "mean"), "centred", {}),
+        ("Mul", ("centred", "centred"), "squares", {}),
+        ("GlobalAveragePool", ("squares",), "variance", {}),
+        ("Add", ("variance", "epsilon"), "positive", {}),
+        ("Sqrt", ("positive",), "deviation", {}),
+        ("Div", ("centred", "deviation"), "normal", {}),
+        ("Cast", ("normal",), output, {"to": kind}),
+    )
+
+    def named(each: str) -> str:
+        return each if each in (source, output) else f"{name}_{each}"
+
+    return [
+        helper.make_node(
+            operation, [named(each) for each in given], [named(made)], f"{name}_{made}", **to
+        )
+        for operation, given, made, to in steps
+    ]

@@ -99,7 +99,8 @@ def build(
 
     Args:
         trt: `tensorrt` or `tensorrt_rtx`.
-        graph: a serialized onnx.ModelProto, of `onnx_graph.export`.
+        graph: a serialized onnx.ModelProto, of `onnx_graph.export`; for version 8 of opset 18 at
+            most, and `without_instance_norms`.
         settings: batch sizes, precision, workspace.
         timing_cache: where measured kernel times are kept between builds; read, then replaced.
         capabilities: of the GPUs to build for, such as (8, 9); for RTX, which needs no GPU to
@@ -114,7 +115,7 @@ def build(
     strong = is_strongly_typed(trt)
     network = builder.create_network(_creation_flags(trt))
     progress("parsing the graph")
-    _parse(trt, network, logger, graph)
+    parser = _parse(trt, network, logger, graph)
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.max_workspace_size)
     if not strong:
@@ -134,6 +135,7 @@ def build(
     cache = _read_timings(config, timing_cache)
     progress(f"building for batches of {', '.join(map(str, settings.batches()))}")
     plan = builder.build_serialized_network(network, config)
+    del parser
     if plan is None:
         raise BuildFailed("TensorRT could not build the engine: " + " ".join(logger.said))
     if cache is not None and timing_cache is not None:
@@ -153,14 +155,13 @@ def _creation_flags(trt: ModuleType) -> int:
     return 1 << int(chosen)
 
 
-def _parse(trt: ModuleType, network: Handle, logger: Handle, graph: bytes) -> None:
+def _parse(trt: ModuleType, network: Handle, logger: Handle, graph: bytes) -> Handle:
+    """Return the parser, which must live as long as the network: it holds the weights."""
     parser = trt.OnnxParser(network, logger)
-    if hasattr(trt, "OnnxParserFlag") and hasattr(trt.OnnxParserFlag, "NATIVE_INSTANCENORM"):
-        # Version 8 would look for a plugin otherwise.
-        parser.set_flag(trt.OnnxParserFlag.NATIVE_INSTANCENORM)
     if not parser.parse(graph):
         said = [str(parser.get_error(index)) for index in range(parser.num_errors)]
         raise BuildFailed("TensorRT cannot parse the graph: " + " ".join(said or logger.said))
+    return parser
 
 
 def _allow_types(trt: ModuleType, network: Handle, config: Handle, settings: BuildSettings) -> None:

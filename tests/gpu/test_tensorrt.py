@@ -25,7 +25,8 @@ class CudaContext(fake_trt.Context):
 
     def execute_async_v3(self, stream: int) -> bool:
         self.runs += 1
-        with torch.cuda.stream(torch.cuda.ExternalStream(stream)):
+        given = torch.cuda.ExternalStream(stream)  # type: ignore[no-untyped-call]
+        with torch.cuda.stream(given):
             torch.mul(self._view("x"), 2, out=self._view("y"))
         return True
 

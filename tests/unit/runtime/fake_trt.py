@@ -92,10 +92,7 @@ class Parser:
     num_errors = 1
 
     def __init__(self, network: object, logger: ILogger) -> None:
-        self.flags: list[int] = []
-
-    def set_flag(self, flag: int) -> None:
-        self.flags.append(flag)
+        pass
 
     def parse(self, graph: bytes) -> bool:
         return graph == b"graph"
@@ -115,7 +112,6 @@ def fake(version: str, strong: bool, **calls: Any) -> ModuleType:  # noqa: ANN40
         calls={"layers": (), "plan": b"plan", **calls},
         Builder=lambda logger: Builder(trt, logger),
         OnnxParser=Parser,
-        OnnxParserFlag=SimpleNamespace(NATIVE_INSTANCENORM=0),
         NetworkDefinitionCreationFlag=SimpleNamespace(**flags),
         MemoryPoolType=SimpleNamespace(WORKSPACE="workspace"),
         BuilderFlag=SimpleNamespace(FP16="fp16", PREFER_PRECISION_CONSTRAINTS="prefer"),

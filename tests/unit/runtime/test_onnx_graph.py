@@ -6,10 +6,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.models.liveportrait.warping import gather_volume, warp_volume
-from app.runtime.nets import NETS
+from app.runtime.nets import NETS, Input
+from app.runtime.onnx_graph import export, without_instance_norms
 from app.runtime.precision import signal_to_noise_db
 from tests.unit.runtime.conftest import GraphFile, eager_output
 
@@ -74,3 +75,21 @@ def test_looked_up_volumes_are_the_sampled_ones() -> None:
     places = torch.rand(2, 4, 6, 7, 3) * 3 - 1.5
     places[0, 0, 0, 0], places[0, 0, 0, 1] = 1e6, -1e6
     torch.testing.assert_close(gather_volume(volume, places), warp_volume(volume, places))
+
+
+class Normal(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return nn.functional.instance_norm(image) * 2
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_instance_norms_spelled_out_are_the_same(kind: torch.dtype, tmp_path: Path) -> None:
+    image = Input("image", (4, 16, 24), kind)
+    # Squares of such numbers do not fit float16.
+    given = (torch.randn(2, 4, 16, 24) * 300 + 1000).to(kind)
+    plain = without_instance_norms(export(Normal(), [image], opset=18))
+    assert "InstanceNormalization" not in {node.op_type for node in plain.graph.node}
+    onnx.save(plain, tmp_path / "plain.onnx")
+    answer = answered(tmp_path / "plain.onnx", (given,))
+    assert answer.dtype == kind
+    torch.testing.assert_close(answer.float(), Normal()(given.float()), rtol=2e-3, atol=2e-3)
