@@ -114,7 +114,7 @@ def _moments(source: str, output: str, name: str, kind: int) -> "list[onnx.NodeP
     """Return the nodes of (x - mean) / sqrt(variance + epsilon) over an image, back in a type."""
     from onnx import TensorProto, helper
 
-    steps: tuple[tuple[str, tuple[str, ...], str, dict[str, int]], ...] = (
+    steps: tuple[tuple[str, tuple[str, ...], str, dict[str, Any]], ...] = (
         ("Cast", (source,), "wide", {"to": TensorProto.FLOAT}),
         ("GlobalAveragePool", ("wide",), "mean", {}),
         ("Sub", ("wide", "mean"), "centred", {}),
