@@ -165,19 +165,22 @@ def _parse(trt: ModuleType, network: Handle, logger: Handle, graph: bytes) -> Ha
 
 
 def _allow_types(trt: ModuleType, network: Handle, config: Handle, settings: BuildSettings) -> None:
-    """Allow float16, and hold layers that the graph computes in float32 to it (version 8)."""
+    """Allow the types that the graph asks for, and hold its float32 layers to them (version 8)."""
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    if any(layer.type == trt.LayerType.QUANTIZE for layer in layers):
+        config.set_flag(trt.BuilderFlag.INT8)
     if not settings.fp16_mode:
         return
     config.set_flag(trt.BuilderFlag.FP16)
     config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
-    layers = [network.get_layer(index) for index in range(network.num_layers)]
-    half = any(layer.get_output(0).dtype == trt.float16 for layer in layers if layer.num_outputs)
-    if not half:
+    types = [
+        {layer.get_output(index).dtype for index in range(layer.num_outputs)} for layer in layers
+    ]
+    if not any(trt.float16 in each for each in types):
         return
     passive = {trt.LayerType.CONSTANT, trt.LayerType.SHAPE, trt.LayerType.CAST}
-    for layer in layers:
-        outputs = [layer.get_output(index) for index in range(layer.num_outputs)]
-        if layer.type not in passive and all(each.dtype == trt.float32 for each in outputs):
+    for layer, each in zip(layers, types, strict=True):
+        if layer.type not in passive and each == {trt.float32}:
             layer.precision = trt.float32
 
 

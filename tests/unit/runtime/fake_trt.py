@@ -105,7 +105,7 @@ def fake(version: str, strong: bool, **calls: Any) -> ModuleType:  # noqa: ANN40
     """Return a module that builds; its `calls` say what was asked."""
     trt = ModuleType("tensorrt")
     flags = {"STRONGLY_TYPED": 1} if strong else {"EXPLICIT_BATCH": 0}
-    layer_types = SimpleNamespace(CONSTANT=0, SHAPE=1, CAST=2, CONVOLUTION=3)
+    layer_types = SimpleNamespace(CONSTANT=0, SHAPE=1, CAST=2, CONVOLUTION=3, QUANTIZE=4)
     vars(trt).update(
         __version__=version,
         ILogger=ILogger,
@@ -114,7 +114,9 @@ def fake(version: str, strong: bool, **calls: Any) -> ModuleType:  # noqa: ANN40
         OnnxParser=Parser,
         NetworkDefinitionCreationFlag=SimpleNamespace(**flags),
         MemoryPoolType=SimpleNamespace(WORKSPACE="workspace"),
-        BuilderFlag=SimpleNamespace(FP16="fp16", PREFER_PRECISION_CONSTRAINTS="prefer"),
+        BuilderFlag=SimpleNamespace(
+            INT8="int8", FP16="fp16", PREFER_PRECISION_CONSTRAINTS="prefer"
+        ),
         TacticSource=SimpleNamespace(EDGE_MASK_CONVOLUTIONS=3, JIT_CONVOLUTIONS=4),
         LayerType=layer_types,
         TensorIOMode=Mode,

@@ -80,6 +80,12 @@ def test_version_8_holds_layers_to_the_graphs_types() -> None:
     assert not hasattr(constant, "precision")
 
 
+def test_version_8_is_told_of_int8() -> None:
+    trt = fake("8.6.0", strong=False, layers=(layer(4, "int8"), layer(3, "float")))
+    build(trt, b"graph", BuildSettings(fp16_mode=False))
+    assert vars(trt)["calls"]["build flags"] == ["int8"]
+
+
 def test_without_fp16_mode_version_8_stays_in_float32() -> None:
     trt = fake("8.6.0", strong=False)
     build(trt, b"graph", BuildSettings(fp16_mode=False))
