@@ -112,26 +112,15 @@ def build(
     """
     logger = logger_of(trt)
     builder = trt.Builder(logger)
-    strong = is_strongly_typed(trt)
     network = builder.create_network(_creation_flags(trt))
     progress("parsing the graph")
     parser = _parse(trt, network, logger, graph)
-    config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.max_workspace_size)
-    if not strong:
-        _allow_types(trt, network, config, settings)
-    if settings.tactics:
-        chosen = sum(1 << int(getattr(trt.TacticSource, name)) for name in settings.tactics)
-        config.set_tactic_sources(chosen)
-    if settings.builder_optimization_level is not None:
-        config.builder_optimization_level = settings.builder_optimization_level
+    config = _configured(trt, builder, network, settings)
     if capabilities:
         config.num_compute_capabilities = len(capabilities)
-        for index, (major, minor) in enumerate(capabilities):
-            target = getattr(trt.ComputeCapability, f"SM{major}{minor}")
-            config.set_compute_capability(target, index)
-    for profile in _profiles(builder, network, settings):
-        config.add_optimization_profile(profile)
+    for index, (major, minor) in enumerate(capabilities):
+        target = getattr(trt.ComputeCapability, f"SM{major}{minor}")
+        config.set_compute_capability(target, index)
     cache = _read_timings(config, timing_cache)
     progress(f"building for batches of {', '.join(map(str, settings.batches()))}")
     plan = builder.build_serialized_network(network, config)
@@ -142,6 +131,24 @@ def build(
         timing_cache.parent.mkdir(parents=True, exist_ok=True)
         timing_cache.write_bytes(bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
+
+
+def _configured(
+    trt: ModuleType, builder: Handle, network: Handle, settings: BuildSettings
+) -> Handle:
+    """Return a builder's configuration, with a profile for every range of batches."""
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.max_workspace_size)
+    if not is_strongly_typed(trt):
+        _allow_types(trt, network, config, settings)
+    if settings.tactics:
+        chosen = sum(1 << int(getattr(trt.TacticSource, name)) for name in settings.tactics)
+        config.set_tactic_sources(chosen)
+    if settings.builder_optimization_level is not None:
+        config.builder_optimization_level = settings.builder_optimization_level
+    for profile in _profiles(builder, network, settings):
+        config.add_optimization_profile(profile)
+    return config
 
 
 def is_strongly_typed(trt: ModuleType) -> bool:
