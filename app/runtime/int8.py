@@ -1,8 +1,9 @@
 """Static INT8 on the CPU: quantised by NNCF from real frames, run by OpenVINO.
 
-Of three candidates on the same Wav2Lip (8 frames, 2 threads of an EPYC with AVX-512 VNNI), eager
-float32 took 1.0 of the time, ONNX Runtime's static QDQ 0.61, Inductor with torchao's 0.41, OpenVINO
-with NNCF's 0.24; so this one is shipped. Both packages come with the extra `int8`.
+Of three candidates, OpenVINO with NNCF is shipped. Wav2Lip with seeded weights, 8 frames, 2 threads
+of an EPYC with AVX-512 VNNI, medians of 15 pairs with eager float32 (424 to 447 ms), 2026-11-25:
+OpenVINO 102 ms (29.9 dB), Inductor with torchao 177 ms (32.8 dB), ONNX Runtime's static QDQ 236 ms
+(29.6 dB). Both packages come with the extra `int8`.
 """
 
 import importlib
