@@ -65,10 +65,20 @@ def export(
         )
     assert program is not None
     model = program.model_proto
+    _strip(model)
     onnx.checker.check_model(model)
     if path is not None:
         onnx.save(model, path)
     return model
+
+
+def _strip(model: "onnx.ModelProto") -> None:
+    """Take out what the exporter says of itself: stack traces, with the paths of this machine."""
+    graph = model.graph
+    del graph.value_info[:], graph.metadata_props[:], model.metadata_props[:]
+    for each in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del each.metadata_props[:]
+        each.doc_string = ""
 
 
 def _dynamic(net: nn.Module, inputs: int) -> tuple[Any, ...]:

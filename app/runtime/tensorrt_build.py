@@ -29,7 +29,8 @@ class BuildSettings:
         fp16_mode: whether float16 may be used. Where the edition is strongly typed, the graph's
             own types say so, and this must fit them.
         max_batch_size: the largest batch; larger buckets are left out.
-        max_workspace_size: bytes that a layer may use beside its tensors.
+        max_workspace_size: bytes that a layer may use beside its tensors, on the GPU that is built
+            on.
         buckets: batch sizes; each gets an optimisation profile of its own, in this order.
         profiles: "each" for kernels chosen per bucket; "one" for a single profile from the
             smallest to the largest, tuned for the largest, built in a fraction of the time.
@@ -118,6 +119,9 @@ def build(
     config = _configured(trt, builder, network, settings)
     if capabilities:
         config.num_compute_capabilities = len(capabilities)
+    else:
+        # Ahead of time RTX 1.7 would ask for the limit and the weights at once, and fail.
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.max_workspace_size)
     for index, (major, minor) in enumerate(capabilities):
         target = getattr(trt.ComputeCapability, f"SM{major}{minor}")
         config.set_compute_capability(target, index)
@@ -138,7 +142,6 @@ def _configured(
 ) -> Handle:
     """Return a builder's configuration, with a profile for every range of batches."""
     config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.max_workspace_size)
     if not is_strongly_typed(trt):
         _allow_types(trt, network, config, settings)
     if settings.tactics:

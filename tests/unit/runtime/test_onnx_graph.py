@@ -69,6 +69,12 @@ def test_graphs_use_standard_operations_only(
     assert "GridSample" not in {node.op_type for node in model.graph.node}
 
 
+def test_graphs_say_nothing_of_the_machine_that_made_them(graph_file: GraphFile) -> None:
+    content = graph_file("stitching", False).read_bytes()
+    assert b".py" not in content
+    assert str(Path(__file__).parents[3]).encode() not in content
+
+
 def test_looked_up_volumes_are_the_sampled_ones() -> None:
     torch.manual_seed(0)
     volume = torch.randn(2, 5, 4, 6, 7)
