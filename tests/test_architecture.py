@@ -69,6 +69,15 @@ RESERVED = {
     "starlette": {"api", "serving"},
     "av": {"media"},
     "ai_edge_litert": {"face"},
+    "modelopt": {"runtime"},
+    "nncf": {"runtime"},
+    "onnx": {"runtime"},
+    "onnxruntime": {"runtime"},
+    "openvino": {"runtime"},
+    "tensorrt": {"runtime"},
+    "tensorrt_rtx": {"runtime"},
+    "torch2trt": {"runtime"},
+    "torchao": {"runtime"},
     "triton": {"runtime"},
 }
 

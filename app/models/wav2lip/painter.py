@@ -32,9 +32,10 @@ class Painter(nn.Module):
         Source: Wav2Lip@5c90fa9 inference.py, whose channels are BGR.
         """
         kind = self.net.to_pixels.weight.dtype
-        whole = faces_BSS3.flip(-1).permute(0, 3, 1, 2).to(kind) / 255
+        # Bytes only at the very ends: TensorRT takes and gives them, but computes nothing on them.
+        whole = faces_BSS3.to(kind).flip(-1).permute(0, 3, 1, 2) / 255
         upper = whole[:, :, :_MASKED_FROM]
         masked = torch.cat([upper, torch.zeros_like(whole[:, :, _MASKED_FROM:])], dim=2)
         painted = self.net(mel_BMS[:, None].to(kind), torch.cat([masked, whole], dim=1))
-        levels: torch.Tensor = (painted.float() * 255).to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).flip(-1).contiguous()
+        levels: torch.Tensor = (painted.float() * 255).permute(0, 2, 3, 1).flip(-1)
+        return levels.to(torch.uint8).contiguous()
