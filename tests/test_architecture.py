@@ -72,7 +72,6 @@ RESERVED = {
     "modelopt": {"runtime"},
     "nncf": {"runtime"},
     "onnx": {"runtime"},
-    "onnxruntime": {"runtime"},
     "openvino": {"runtime"},
     "tensorrt": {"runtime"},
     "tensorrt_rtx": {"runtime"},

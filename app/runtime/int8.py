@@ -36,6 +36,7 @@ class Int8Engine:
     """
 
     backend = "int8"
+    precision = "int8"
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ class Recorder:
     """
 
     backend = "recorder"
+    precision = "fp32"
 
     def __init__(self, shape: Sequence[int], dtype: torch.dtype) -> None:
         self.device = torch.device("cpu")

@@ -15,6 +15,7 @@ import torch
 from app.runtime.buckets import bucket_of, cut
 from app.runtime.engine_file import EngineKey, EngineRefused, read_engine, write_engine
 from app.runtime.nets import Input
+from app.runtime.precision import Precision
 from app.runtime.tensorrt_build import Handle, library_of, logger_of
 
 _TYPES = {
@@ -38,6 +39,7 @@ class TensorRtEngine:
         buckets: that it was built for, in the order of its profiles.
         device: a CUDA device.
         streams: number of lanes: runs that may be under way at once.
+        precision: that it was built in, for the model card.
 
     Raises:
         EngineRefused: TensorRT does not take the plan, on this GPU or in this version.
@@ -52,7 +54,9 @@ class TensorRtEngine:
         buckets: Sequence[int],
         device: str = "cuda",
         streams: int = 1,
+        precision: Precision = "fp16",
     ) -> None:
+        self.precision: str = precision
         self.device = torch.device(device)
         self._buckets = tuple(buckets)
         logger = logger_of(trt)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from app.runtime.buckets import BUCKETS, bucket_of, cut, padded
+from app.runtime.precision import Precision
 
 
 class Torch2Trt(Protocol):
@@ -61,13 +62,19 @@ class Torch2TrtEngine:
         converted: a `TRTModule`, of `convert` or `loaded`.
         device: where it runs; inputs are moved there.
         buckets: batch sizes that it is run at, the largest no larger than it was converted for.
+        precision: that it was converted in, for the model card.
     """
 
     backend = "torch2trt"
 
     def __init__(
-        self, converted: nn.Module, device: str = "cuda", buckets: Sequence[int] = BUCKETS
+        self,
+        converted: nn.Module,
+        device: str = "cuda",
+        buckets: Sequence[int] = BUCKETS,
+        precision: Precision = "fp16",
     ) -> None:
+        self.precision: str = precision
         self.device = torch.device(device)
         self._converted = converted
         self._buckets = tuple(buckets)
@@ -139,16 +146,19 @@ def convert(
             "Use the tensorrt backend, which converts by ONNX."
         ) from error
     buckets = [size for size in BUCKETS if size <= max_batch_size]
-    return Torch2TrtEngine(converted, device, buckets)
+    return Torch2TrtEngine(converted, device, buckets, "fp16" if fp16_mode else "fp32")
 
 
-def loaded(path: Path, device: str = "cuda", max_batch_size: int = 32) -> Torch2TrtEngine:
+def loaded(
+    path: Path, device: str = "cuda", max_batch_size: int = 32, precision: Precision = "fp16"
+) -> Torch2TrtEngine:
     """Return an engine that `Torch2TrtEngine.save` wrote.
 
     Args:
         path: of a file that this process's user trusts: it holds a TensorRT engine.
         device: a CUDA device.
         max_batch_size: that it was converted for.
+        precision: likewise.
 
     Raises:
         Unconvertible: torch2trt is not installed.
@@ -156,4 +166,5 @@ def loaded(path: Path, device: str = "cuda", max_batch_size: int = 32) -> Torch2
     converted = installed().TRTModule()
     state: dict[str, Any] = torch.load(path, weights_only=True)
     converted.load_state_dict(state)
-    return Torch2TrtEngine(converted, device, [size for size in BUCKETS if size <= max_batch_size])
+    buckets = [size for size in BUCKETS if size <= max_batch_size]
+    return Torch2TrtEngine(converted, device, buckets, precision)
