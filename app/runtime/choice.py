@@ -3,9 +3,9 @@
 import logging
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from app.errors import NotReady
 from app.models.folding import folded
 from app.runtime.accuracy import snr_db
-from app.runtime.buckets import BUCKETS, bucket_of, cut
-from app.runtime.config import RuntimeConfig
+from app.runtime.buckets import bucket_of, cut
+from app.runtime.config import Backend, RuntimeConfig
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
-from app.runtime.fast.make import HOPPER, fast, halved, published
-from app.runtime.subjects import samples
+from app.runtime.makers import Make, Order, makers_of, missing, offered
+from app.runtime.nets import NETS
 from app.runtime.verdicts import Verdict, VerdictCache, default_folder, key_of, machine_of
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ CHECKED_FRAMES = 2
 
 FLOAT32_SNR_DB = 60.0
 """Least signal to noise of an engine that stays in float32."""
-
-Make = Callable[[], Engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,53 +78,70 @@ def best_engine(
     device: str,
     config: RuntimeConfig,
     chunk_frames: int | None = None,
+    frames: tuple[Tensor, ...] | None = None,
 ) -> Chosen:
     """Return the engine that the settings ask for.
 
     Args:
-        name: of the net, in logs and in the cache.
-        net: loaded, not folded, of `subjects`; on the CPU.
-        device: "cpu", where nets run eagerly, or "cuda".
+        name: of `NETS`.
+        net: loaded, not folded; on the CPU.
+        device: of torch.
         config: the settings.
         chunk_frames: of the eager engine.
+        frames: real inputs, as `Order` takes them; on a CPU nothing is measured without.
 
     Raises:
         NotReady: the settings insist on a backend that does not hold here.
     """
     eager = EagerEngine(folded(net), device, chunk_frames=chunk_frames)
-    # Embedded nets make constants on the host while they run, which no graph can capture.
-    if device == "cpu" or config.backend == "eager" or not published(net):
+    order = Order(NETS[name], net, device, config, frames)
+    named = config.backend if config.backend in offered(order.spec, device) else None
+    if config.backend == "eager" or (order.on_cpu and config.backend != "auto" and not named):
         return Chosen(eager)
-    example = samples(net, CHECKED_FRAMES)
-    cache = VerdictCache(config.cache or default_folder())
-    key = key_of(name, net, example, machine_of(device))
-    keep_kernels(cache_folder(config))
-    sizes = buckets_within(config.max_batch_size)
-    makers: dict[str, Make] = {"compiled": lambda: compiled(net, example, device, sizes)}
-    known = cache.load(key)
-    if known is not None:
-        chosen = _as_before(known, makers, eager, sizes)
-        if chosen is not None:
-            return chosen
-    chosen = measured(name, eager, makers, net, sizes, config.min_snr_db)
-    cache.store(key, chosen.verdicts)
-    if config.backend not in ("auto", chosen.engine.backend):
-        reasons = " ".join(v.why for v in chosen.verdicts if v.backend == config.backend and v.why)
-        raise NotReady(
-            f"The setting runtime.backend is {config.backend}, which {name} does not run by.",
-            reasons or "Set it to auto.",
-        )
+    if named and (why := missing(named, order)):
+        raise _not_ready(name, named, why)
+    makers = {of: make for of, make in makers_of(order).items() if named in (None, of)}
+    if not makers:
+        return Chosen(eager)
+    keep_kernels(order.folder)
+    cache, key = VerdictCache(order.folder), _key(order)
+    known = cache.load(key) or []
+    chosen = _as_before(known, makers, eager, order.sizes)
+    if chosen is None and order.on_cpu and frames is None:
+        chosen = Chosen(eager)
+    if chosen is None:
+        chosen = measured(order, eager, makers)
+        fresh = {(verdict.backend, verdict.batch) for verdict in chosen.verdicts}
+        others = [verdict for verdict in known if (verdict.backend, verdict.batch) not in fresh]
+        cache.store(key, [*others, *chosen.verdicts])
+        chosen = replace(chosen, verdicts=decided(chosen.verdicts))
+    if named and {verdict.backend for verdict in chosen.verdicts if verdict.used} != {named}:
+        reasons = [v.why for v in chosen.verdicts if v.backend == named and v.why]
+        raise _not_ready(name, named, " ".join(reasons) or missing(named, order))
     return chosen
+
+
+def _not_ready(name: str, backend: Backend, why: str) -> NotReady:
+    return NotReady(
+        f"The setting runtime.backend is {backend}, which {name} does not run by.",
+        why or "Set it to auto.",
+    )
+
+
+def _key(order: Order) -> str:
+    """Return the key of a net's verdicts, with the settings that they depend on."""
+    config = order.config
+    settings = (
+        f"fp16 {config.fp16_mode}, workspace {config.max_workspace_size}, "
+        f"{config.min_snr_db} and {config.min_int8_snr_db} dB"
+    )
+    where = f"{machine_of(order.device)}, {settings}"
+    return key_of(order.spec.name, order.digest, order.spec.samples(1), where)
 
 
 def cache_folder(config: RuntimeConfig) -> Path:
     """Return where measurements and kernels are kept."""
     return config.cache or default_folder()
-
-
-def buckets_within(frames: int) -> tuple[int, ...]:
-    """Return the buckets of up to so many frames."""
-    return tuple(size for size in BUCKETS if size <= frames)
 
 
 def keep_kernels(folder: Path) -> None:
@@ -138,42 +153,30 @@ def keep_kernels(folder: Path) -> None:
     knobs.cache.dir = str(folder / "triton")
 
 
-def compiled(
-    net: nn.Module, example: Sequence[Tensor], device: str, sizes: Sequence[int] = BUCKETS
-) -> Engine:
-    """Return the `compiled` engine of a net: by our kernels on Hopper, else by the libraries'."""
-    from app.runtime.compiled import CompiledEngine
+def measured(order: Order, eager: Engine, makers: Mapping[Backend, Make]) -> Chosen:
+    """Return the best of eager and what else can be made, by measurement at every bucket.
 
-    hopper = torch.cuda.get_device_capability(device)[0] == HOPPER
-    made = fast(net) if hopper else halved(net)
-    precision = "fp16" if published(net) else "fp32"
-    return CompiledEngine(made, example, device, precision, sizes)
-
-
-def measured(
-    name: str,
-    eager: Engine,
-    makers: dict[str, Make],
-    net: nn.Module,
-    sizes: Sequence[int],
-    min_snr_db: float,
-) -> Chosen:
-    """Return the best of eager and what else can be made, by measurement at every bucket."""
+    The verdicts are not decided yet: they name what is unfit, and nothing else.
+    """
     engines: dict[str, Engine] = {"eager": eager}
-    verdicts = [_of_eager(eager, net, size) for size in sizes]
+    verdicts = [
+        Verdict("eager", size, _ms(eager, order, size), float("inf"), False) for size in order.sizes
+    ]
     for backend, make in makers.items():
         try:
             engine = make()
-            verdicts += [_judged(engine, eager, net, size, min_snr_db) for size in sizes]
+            verdicts += [_judged(backend, engine, eager, order, size) for size in order.sizes]
             engines[backend] = engine
         except Exception as failure:
             why = f"{backend} failed: {type(failure).__name__}: {failure}".splitlines()[0]
-            verdicts += [Verdict(backend, size, 0.0, float("-inf"), False, why) for size in sizes]
-    verdicts = decided(verdicts)
-    for verdict in verdicts:
+            verdicts += [
+                Verdict(backend, size, 0.0, float("-inf"), False, why) for size in order.sizes
+            ]
+    final = decided(verdicts)
+    for verdict in final:
         if verdict.why and verdict.backend != "eager":
-            log.warning("%s at batch %d: %s", name, verdict.batch, verdict.why)
-    used = {verdict.batch: engines[verdict.backend] for verdict in verdicts if verdict.used}
+            log.warning("%s at batch %d: %s", order.spec.name, verdict.batch, verdict.why)
+    used = {verdict.batch: engines[verdict.backend] for verdict in final if verdict.used}
     return Chosen(_joined(used), verdicts)
 
 
@@ -205,28 +208,24 @@ def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return result
 
 
-def _of_eager(eager: Engine, net: nn.Module, size: int) -> Verdict:
-    return Verdict("eager", size, _ms(eager, net, size), float("inf"), False)
-
-
-def _judged(engine: Engine, eager: Engine, net: nn.Module, size: int, min_snr_db: float) -> Verdict:
-    batch = samples(net, size, seed=1)
+def _judged(backend: Backend, engine: Engine, eager: Engine, order: Order, size: int) -> Verdict:
+    batch, config = order.batch(size, seed=1), order.config
     checked = min(size, CHECKED_FRAMES)
     output = engine.run(*batch)[-checked:]
     with float32_proper():
         reference = eager.run(*(tensor[-checked:] for tensor in batch))
     snr = snr_db(output, reference)
-    wanted = min_snr_db if engine.precision != "fp32" else FLOAT32_SNR_DB
+    bounds = {"fp32": FLOAT32_SNR_DB, "int8": config.min_int8_snr_db}
+    wanted = bounds.get(engine.precision, config.min_snr_db)
     # Bytes are rounded, and a value next to a half may go either way.
-    wanted = wanted if output.is_floating_point() else min(wanted, min_snr_db)
+    wanted = wanted if output.is_floating_point() else min(wanted, config.min_snr_db)
     why = "" if snr >= wanted else f"{snr:.1f} dB of signal to noise, {wanted:.0f} are needed."
-    return Verdict(engine.backend, size, _ms(engine, net, size), snr, False, why)
+    return Verdict(backend, size, _ms(engine, order, size), snr, False, why)
 
 
-def _ms(engine: Engine, net: nn.Module, size: int) -> float:
+def _ms(engine: Engine, order: Order, size: int) -> float:
     """Return the wall time of a whole run, conversions and copies included, ms."""
-    on_device = engine.device
-    batch = [each.to(on_device) if each.dim() == 5 else each for each in samples(net, size)]
+    batch = [each.to(engine.device) if each.dim() == 5 else each for each in order.batch(size)]
     times = []
     for i in range(7):
         start = time.perf_counter()
@@ -237,19 +236,23 @@ def _ms(engine: Engine, net: nn.Module, size: int) -> float:
 
 
 def _as_before(
-    known: Sequence[Verdict], makers: dict[str, Make], eager: Engine, sizes: Sequence[int]
+    known: Sequence[Verdict], makers: Mapping[Backend, Make], eager: Engine, sizes: Sequence[int]
 ) -> Chosen | None:
     """Return the engine that earlier verdicts name; nothing where they do not fit or it fails."""
-    used = {verdict.batch: verdict.backend for verdict in known if verdict.used}
-    if set(used) != set(sizes) or not set(used.values()) <= {"eager", *makers}:
+    here = ("eager", *makers)
+    verdicts = [v for v in known if v.backend in here and v.batch in sizes]
+    if {(v.backend, v.batch) for v in verdicts} != {(of, size) for of in here for size in sizes}:
         return None
+    verdicts = decided(verdicts)
+    used = {verdict.batch: verdict.backend for verdict in verdicts if verdict.used}
     try:
-        engines = {of: eager if of == "eager" else makers[of]() for of in set(used.values())}
+        made: dict[str, Engine] = {of: makers[of]() for of in makers if of in used.values()}
     except Exception:
         log.warning("an engine that was measured before cannot be made", exc_info=True)
         return None
+    engines = {"eager": eager, **made}
     by_bucket = {size: engines[used[size]] for size in sizes}
-    return Chosen(_joined(by_bucket), list(known), from_cache=True)
+    return Chosen(_joined(by_bucket), verdicts, from_cache=True)
 
 
 def _joined(by_bucket: dict[int, Engine]) -> Engine:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from app.runtime.precision import Precision
 
 _MAGIC = b"digital-human engine 1\n"
@@ -25,7 +22,7 @@ class EngineKey:
 
     Attributes:
         net: its name.
-        weights: digest of the net's tensors, of `weights_digest`.
+        weights: digest of the net's tensors, of `digest.weights_digest`.
         inputs: name, shape without the batch, and type of each input, in order.
         buckets: batch sizes, rising.
         precision: of the arithmetic.
@@ -55,15 +52,6 @@ class EngineKey:
         text = json.dumps(self.fields(), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return f"{self.net}-{self.precision}-{digest}.engine"
-
-
-def weights_digest(net: nn.Module) -> str:
-    """Return the SHA-256 over a net's tensors and their names, types and shapes."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(net.state_dict().items()):
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return total.hexdigest()
 
 
 def write_engine(path: Path, key: EngineKey, plan: bytes) -> None:

@@ -3,7 +3,8 @@
 Of three candidates, OpenVINO with NNCF is shipped. Wav2Lip with seeded weights, 8 frames, 2 threads
 of an EPYC with AVX-512 VNNI, medians of 15 pairs with eager float32 (424 to 447 ms), 2026-11-25:
 OpenVINO 102 ms (29.9 dB), Inductor with torchao 177 ms (32.8 dB), ONNX Runtime's static QDQ 236 ms
-(29.6 dB). Both packages come with the extra `int8`.
+(29.6 dB), these in dB around the mean brightness: `accuracy.snr_db` gives 5 more. Both packages
+come with the extra `int8`.
 """
 
 import importlib

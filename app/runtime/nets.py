@@ -1,29 +1,38 @@
-"""The published nets as engines run them: tensors in, one tensor out, normalisations folded."""
+"""The nets that engines are made for: how each is built, fed, exported and judged.
+
+B batch, C channels, D depth, H/W px, K key-points (21).
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from app.models.folding import folded
 from app.models.liveportrait import state_dict
 from app.models.liveportrait.animator import Animator
 from app.models.liveportrait.appearance import AppearanceExtractor
 from app.models.liveportrait.decoder import Decoder
 from app.models.liveportrait.motion import MotionExtractor
-from app.models.liveportrait.spade import SpectralConv
 from app.models.liveportrait.stitching import Perceptron
-from app.models.liveportrait.warping import WarpingNet, gather_volume
+from app.models.liveportrait.warping import WarpingNet
+from app.models.puppet.renderer import PuppetNet
 from app.models.renaming import RenamingTable, load_official
+from app.models.viseme.net import VisemeNet
 from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.painter import Painter
 from app.models.wav2lip.state_dict import WAV2LIP
 
 Weights = Callable[[str], Mapping[str, NDArray[Any]]]
 """The published tensors of a network under their official names."""
+
+PEAK_TFLOPS = 790.0
+"""Half-precision products on an H200 or H100, as measured on random data."""
+
+SMALL = "stitching_retargeting_module/retarget_"
+"""Where the official names of the three small nets begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,53 +49,109 @@ class Input:
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
 
-    def example(self, batch: int, seed: int = 0) -> Tensor:
-        """Return made-up values (batch, *shape): levels, or normal ones of deviation 0.3."""
-        source = torch.Generator().manual_seed(seed)
-        if self.dtype == torch.uint8:
-            return torch.randint(0, 256, (batch, *self.shape), generator=source).to(self.dtype)
-        values = torch.randn((batch, *self.shape), generator=source) * 0.3
-        return values.to(self.dtype)
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a frame may take at a batch size, ms."""
+
+    batch: int
+    required_ms: float | None = None
+    goal_ms: float | None = None
+
+
+class Draw:
+    """Draws made-up values, batch by batch.
+
+    Args:
+        batch: of all that is drawn.
+        seed: of all of it.
+    """
+
+    def __init__(self, batch: int, seed: int) -> None:
+        self.batch = batch
+        self._source = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Return (B, *shape) float32 of deviation 1."""
+        return torch.randn(self.batch, *shape, generator=self._source)
+
+    def levels(self, *shape: int) -> Tensor:
+        """Return (B, *shape) uint8."""
+        return torch.randint(0, 256, (self.batch, *shape), generator=self._source).to(torch.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class NetSpec:
-    """How a net is made for an engine.
+    """A net.
 
     Attributes:
-        name: of the net here.
-        networks: official names of the networks whose weights it takes, in `build`'s order.
-        build: takes their weights; returns the folded net in eval mode, one tensor out.
-        inputs: in order; the first dimension of each is the batch.
+        name: of the net here and on the command line.
+        make: returns it with its weights, not folded; gives one tensor.
+        draw: its made-up inputs.
+        names: of its inputs in graphs, in order; none of an embedded net, which runs eagerly.
         float32: patterns of modules that stay in float32 where the net is in float16.
         narrow: indices of the inputs that are float16 then, once inside.
+        gflop: of a frame, as published, 2 per multiply-add; 0 where nobody counted.
+        targets: by batch; what `bench` times.
+        largest: frames of its largest run in use.
     """
 
     name: str
-    networks: tuple[str, ...]
-    build: Callable[..., nn.Module]
-    inputs: tuple[Input, ...]
+    make: Callable[[Weights], nn.Module]
+    draw: Callable[[Draw], tuple[Tensor, ...]]
+    names: tuple[str, ...] = ()
     float32: tuple[str, ...] = ()
     narrow: tuple[int, ...] = ()
+    gflop: float = 0.0
+    targets: tuple[Target, ...] = ()
+    largest: int = 32
+
+    @property
+    def floor_ms(self) -> float:
+        """Return what the products of a frame alone take at a GPU's peak."""
+        return self.gflop / PEAK_TFLOPS
 
     def net(self, weights: Weights) -> nn.Module:
-        """Return the net with its weights.
+        """Return the net with its weights, in eval mode, not folded.
 
         Raises:
             StateMismatch: tensors are not those of the net.
         """
-        return self.build(*(weights(network) for network in self.networks)).requires_grad_(False)
+        return self.make(weights).eval().requires_grad_(False)
 
-    def example(self, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
-        """Return made-up inputs."""
-        return tuple(each.example(batch, seed + index) for index, each in enumerate(self.inputs))
+    def samples(self, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """Return made-up inputs, on the CPU."""
+        return self.draw(Draw(batch, seed))
+
+    def inputs(self) -> tuple[Input, ...]:
+        """Return what graphs take."""
+        return tuple(
+            Input(name, tuple(each.shape[1:]), each.dtype)
+            for name, each in zip(self.names, self.samples(1), strict=True)
+        )
 
 
-class FlatMotion(nn.Module):
-    """The motion extractor with its seven fields side by side, in the order of `Motion`.
+class WarpedFeature(nn.Module):
+    """A `WarpingNet` that says the feature alone.
 
     Args:
-        net: the extractor.
+        net: folded or not.
+    """
+
+    def __init__(self, net: WarpingNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, volume_BCDHW: Tensor, source_BK3: Tensor, driving_BK3: Tensor) -> Tensor:
+        """Return (B, 256, 64, 64); see `WarpingNet.forward`."""
+        return cast("Tensor", self.net(volume_BCDHW, source_BK3, driving_BK3).feature)
+
+
+class MotionNumbers(nn.Module):
+    """A `MotionExtractor` that says its fields side by side.
+
+    Args:
+        net: folded or not.
     """
 
     def __init__(self, net: MotionExtractor) -> None:
@@ -94,124 +159,158 @@ class FlatMotion(nn.Module):
         self.net = net
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
-        """Return (B, 328) of images (B, 3, 256, 256), RGB in [0, 1]."""
+        """Return (B, 328), in the order of `Motion`; see `MotionExtractor.forward`."""
         return torch.cat(list(self.net(image_B3HW)), 1)
 
 
-def _loaded(net: nn.Module, table: RenamingTable, state: Mapping[str, NDArray[Any]]) -> nn.Module:
+def _filled(net: nn.Module, table: RenamingTable, state: Mapping[str, NDArray[Any]]) -> None:
     load_official(net, table, {key: torch.from_numpy(value) for key, value in state.items()})
-    return folded(net)
 
 
-def _animator(warping: Mapping[str, Any], decoder: Mapping[str, Any]) -> nn.Module:
-    warp = WarpingNet()
-    # No runtime but RTX samples volumes without a plugin; the look-ups run everywhere.
-    warp.warp = gather_volume
-    warp_folded = _loaded(warp, state_dict.WARPING, warping)
-    decoder_folded = _loaded(Decoder(), state_dict.DECODER, decoder)
-    assert isinstance(warp_folded, WarpingNet)
-    assert isinstance(decoder_folded, Decoder)
-    return Animator(warp_folded, _plain(decoder_folded)).eval()
+def _appearance(weights: Weights) -> AppearanceExtractor:
+    net = AppearanceExtractor()
+    _filled(net, state_dict.APPEARANCE, weights("appearance_feature_extractor"))
+    return net
 
 
-def _plain(decoder: Decoder) -> Decoder:
-    """Return the folded decoder with its spectral convolutions as what they are by now.
-
-    Converters and quantisers know `nn.Conv2d`, not what is derived from it.
-    """
-    for name, spectral in list(decoder.named_modules()):
-        if not isinstance(spectral, SpectralConv):
-            continue
-        assert spectral.normalised
-        conv = nn.Conv2d(
-            spectral.in_channels,
-            spectral.out_channels,
-            (spectral.kernel_size[0], spectral.kernel_size[1]),
-            padding=spectral.kernel_size[0] // 2,
-            bias=spectral.bias is not None,
-        )
-        conv.weight, conv.bias = spectral.weight, spectral.bias
-        parent, _, child = name.rpartition(".")
-        setattr(decoder.get_submodule(parent), child, conv)
-    return decoder
+def _motion(weights: Weights) -> MotionNumbers:
+    net = MotionExtractor()
+    _filled(net, state_dict.MOTION, weights("motion_extractor"))
+    return MotionNumbers(net)
 
 
-def _appearance(state: Mapping[str, Any]) -> nn.Module:
-    return _loaded(AppearanceExtractor(), state_dict.APPEARANCE, state)
+def _warping(weights: Weights) -> WarpingNet:
+    net = WarpingNet()
+    _filled(net, state_dict.WARPING, weights("warping_module"))
+    return net
 
 
-def _motion(state: Mapping[str, Any]) -> nn.Module:
-    net = _loaded(MotionExtractor(), state_dict.MOTION, state)
-    assert isinstance(net, MotionExtractor)
-    return FlatMotion(net).eval()
+def _decoder(weights: Weights) -> Decoder:
+    net = Decoder()
+    _filled(net, state_dict.DECODER, weights("spade_generator"))
+    return net
 
 
-def _wav2lip(state: Mapping[str, Any]) -> nn.Module:
+def _painter(weights: Weights) -> Painter:
     net = Wav2Lip()
-    load_official(net, WAV2LIP, {key: torch.from_numpy(value) for key, value in state.items()})
-    return Painter(folded(net)).eval()
+    _filled(net, WAV2LIP, weights("wav2lip"))
+    return Painter(net)
 
 
-def _perceptron(make: Callable[[], Perceptron]) -> Callable[[Mapping[str, Any]], nn.Module]:
-    return lambda state: _loaded(make(), state_dict.STITCHING, state)
+def _perceptron(make: Callable[[], Perceptron], network: str) -> Callable[[Weights], Perceptron]:
+    def made(weights: Weights) -> Perceptron:
+        net = make()
+        _filled(net, state_dict.STITCHING, weights(SMALL + network))
+        return net
+
+    return made
 
 
-_IMAGE = Input("image", (3, 256, 256))
-_SMALL = "stitching_retargeting_module/retarget_"
+def _image(draw: Draw) -> tuple[Tensor, ...]:
+    return (draw.levels(3, 256, 256).float() / 255,)
+
+
+def _moved(draw: Draw) -> tuple[Tensor, ...]:
+    points = 0.3 * draw.normal(21, 3)
+    return 0.5 * draw.normal(32, 16, 64, 64), points, points + 0.05 * draw.normal(21, 3)
+
+
+def _spoken(draw: Draw) -> tuple[Tensor, ...]:
+    return draw.levels(96, 96, 3), draw.normal(80, 16).clamp(-4, 4)
+
+
+def _mouths(draw: Draw) -> tuple[Tensor, ...]:
+    places = (128 + 40 * draw.normal(478, 2)).clamp(8, 248)
+    return draw.levels(256, 256, 3), places, draw.normal(80, 16).clamp(-4, 4)
+
+
+def _puppets(draw: Draw) -> tuple[Tensor, ...]:
+    slots = torch.arange(1024).expand(draw.batch, -1)
+    return (
+        *(draw.levels(3, 512, 512).float(), 0.05 * draw.normal(5, 33, 33)),
+        *(1 + draw.normal(14, 1024).abs(), slots, 4 * draw.normal(3)),
+        draw.normal(2).abs().clamp(max=1),
+    )
+
+
+def _points(numbers: int) -> Callable[[Draw], tuple[Tensor, ...]]:
+    return lambda draw: (0.3 * draw.normal(numbers),)
+
+
+_POINTS = ("points",)
+_MOVED_NAMES = ("volume", "source", "driving")
 
 NETS: Mapping[str, NetSpec] = {
     spec.name: spec
     for spec in (
         NetSpec(
-            "appearance", ("appearance_feature_extractor",), _appearance, (_IMAGE,), narrow=(0,)
+            "warping",
+            lambda weights: WarpedFeature(_warping(weights)),
+            _moved,
+            _MOVED_NAMES,
+            narrow=(0,),
+            gflop=342.1,
+            targets=(Target(1, 2.4, 1.5), Target(16, 1.7, 1.0)),
         ),
         NetSpec(
-            "motion",
-            ("motion_extractor",),
-            _motion,
-            (_IMAGE,),
-            # Angles are sums over 66 bins, and the responses' squares leave float16's range.
-            float32=("net.norm", "net.heads", "net.stages.*.response"),
+            "decoder",
+            _decoder,
+            lambda draw: (0.5 * draw.normal(256, 64, 64),),
+            ("feature",),
             narrow=(0,),
+            gflop=891.6,
+            targets=(Target(1, 2.4, 1.6), Target(16, 1.7, 1.3)),
         ),
         NetSpec(
             "animator",
-            ("warping_module", "spade_generator"),
-            _animator,
+            lambda weights: Animator(_warping(weights), _decoder(weights)),
+            _moved,
+            _MOVED_NAMES,
             # Dense motion computes places in float32 by itself.
-            (
-                Input("volume", (32, 16, 64, 64)),
-                Input("source", (21, 3)),
-                Input("driving", (21, 3)),
-            ),
             narrow=(0,),
+            gflop=1233.7,
+            targets=(Target(1, 4.8, 3.1), Target(16, 3.4, 2.3)),
+        ),
+        NetSpec(
+            "motion",
+            _motion,
+            _image,
+            ("image",),
+            # Angles are sums over 66 bins, and the responses' squares leave float16's range.
+            float32=("net.norm", "net.heads", "net.stages.*.response"),
+            narrow=(0,),
+            gflop=11.6,
+            targets=(Target(1, 0.9, 0.5), Target(16, 0.14, 0.08)),
+        ),
+        NetSpec(
+            "appearance",
+            _appearance,
+            _image,
+            ("image",),
+            narrow=(0,),
+            gflop=64.1,
+            targets=(Target(1),),
+            # Each portrait is looked at once, alone.
+            largest=1,
         ),
         NetSpec(
             "wav2lip",
-            ("wav2lip",),
-            _wav2lip,
-            (Input("faces", (96, 96, 3), torch.uint8), Input("mel", (80, 16))),
+            _painter,
+            _spoken,
+            ("faces", "mel"),
+            gflop=7.93,
+            targets=(Target(1, 0.6, 0.35), Target(32, 0.06, 0.03)),
         ),
+        NetSpec("puppet", lambda weights: PuppetNet(), _puppets, targets=(Target(1), Target(16))),
+        NetSpec("viseme", lambda weights: VisemeNet(), _mouths, targets=(Target(1), Target(32))),
         NetSpec(
             "stitching",
-            (f"{_SMALL}shoulder",),
-            _perceptron(Perceptron.shoulder),
-            (Input("points", (126,)),),
+            _perceptron(Perceptron.shoulder, "shoulder"),
+            _points(126),
+            _POINTS,
             narrow=(0,),
         ),
-        NetSpec(
-            "eyes",
-            (f"{_SMALL}eye",),
-            _perceptron(Perceptron.eye),
-            (Input("points", (66,)),),
-            narrow=(0,),
-        ),
-        NetSpec(
-            "lips",
-            (f"{_SMALL}mouth",),
-            _perceptron(Perceptron.lip),
-            (Input("points", (65,)),),
-            narrow=(0,),
-        ),
+        NetSpec("eyes", _perceptron(Perceptron.eye, "eye"), _points(66), _POINTS, narrow=(0,)),
+        NetSpec("lips", _perceptron(Perceptron.lip, "mouth"), _points(65), _POINTS, narrow=(0,)),
     )
 }

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from app.models.folding import folded
+from app.models.liveportrait.spade import SpectralConv
+from app.models.liveportrait.warping import WarpingNet, gather_volume
 from app.runtime.nets import Input, NetSpec
 from app.runtime.precision import Halved, halved
 
@@ -23,12 +26,43 @@ OPSET = 20
 OUTPUT = "output"
 
 
+def exportable(net: nn.Module) -> nn.Module:
+    """Return a folded copy of a net, of what converters and quantisers know.
+
+    Args:
+        net: of `NetSpec.net`.
+    """
+    result = folded(net)
+    for name, module in list(result.named_modules()):
+        if isinstance(module, WarpingNet):
+            # No runtime but RTX samples volumes without a plugin; the look-ups run everywhere.
+            module.warp = gather_volume
+        elif isinstance(module, SpectralConv):
+            parent, _, child = name.rpartition(".")
+            setattr(result.get_submodule(parent), child, _plain(module))
+    return result
+
+
+def _plain(spectral: SpectralConv) -> nn.Conv2d:
+    """Return a folded spectral convolution as what it is by now."""
+    assert spectral.normalised
+    conv = nn.Conv2d(
+        spectral.in_channels,
+        spectral.out_channels,
+        (spectral.kernel_size[0], spectral.kernel_size[1]),
+        padding=spectral.kernel_size[0] // 2,
+        bias=spectral.bias is not None,
+    )
+    conv.weight, conv.bias = spectral.weight, spectral.bias
+    return conv
+
+
 def net_for(spec: NetSpec, net: nn.Module, fp16_mode: bool) -> nn.Module:
     """Return the net in the precision that is exported; with fp16 a copy.
 
     Args:
         spec: which modules stay in float32.
-        net: of `spec.net`.
+        net: of `exportable`.
         fp16_mode: whether the net computes in float16; its inputs and output keep their types.
     """
     return halved(net, spec.float32, spec.narrow) if fp16_mode else net
@@ -50,7 +84,7 @@ def export(
     """
     import onnx
 
-    examples = tuple(each.example(2) for each in inputs)
+    examples = tuple(torch.zeros((2, *each.shape), dtype=each.dtype) for each in inputs)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

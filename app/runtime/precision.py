@@ -35,22 +35,42 @@ class Halved(nn.Module):
         net: in float16; gives one tensor.
         narrow: indices of the inputs that become float16 at once. The others go in as they are:
             bytes, and places, of which the net itself computes in float32.
+        last: whether images and volumes among them become channels last.
     """
 
-    def __init__(self, net: nn.Module, narrow: Sequence[int]) -> None:
+    def __init__(self, net: nn.Module, narrow: Sequence[int], last: bool = False) -> None:
         super().__init__()
         self.net = net
         self._narrow = frozenset(narrow)
+        self._last = last
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the output, float32 where the net's is of a floating type."""
         output: Tensor = self.net(
-            *(x.half() if index in self._narrow else x for index, x in enumerate(inputs))
+            *(self._half(x) if index in self._narrow else x for index, x in enumerate(inputs))
         )
         return output.float() if output.is_floating_point() else output
 
+    def _half(self, x: Tensor) -> Tensor:
+        order = _LAST.get(x.dim(), torch.preserve_format) if self._last else torch.preserve_format
+        return x.to(torch.float16, memory_format=order)
 
-def halved(net: nn.Module, keep: Sequence[str] = (), narrow: Sequence[int] = ()) -> nn.Module:
+
+_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""By the dimensions of a tensor; others are as they come."""
+
+
+def channels_last(net: nn.Module) -> nn.Module:
+    """Return the net with the weights of its convolutions, in place, as GPUs like them."""
+    for parameter in net.parameters():
+        if parameter.dim() in _LAST:
+            parameter.data = parameter.data.contiguous(memory_format=_LAST[parameter.dim()])
+    return net
+
+
+def halved(
+    net: nn.Module, keep: Sequence[str] = (), narrow: Sequence[int] = (), last: bool = False
+) -> nn.Module:
     """Return a float16 copy of a net.
 
     Args:
@@ -58,6 +78,7 @@ def halved(net: nn.Module, keep: Sequence[str] = (), narrow: Sequence[int] = ())
         keep: patterns (`*` is anything) of the names of modules that stay in float32, each of
             one tensor to one tensor.
         narrow: as `Halved` takes it.
+        last: whether weights, images and volumes are channels last, as GPUs like them.
 
     Raises:
         ValueError: a pattern names no module.
@@ -72,18 +93,8 @@ def halved(net: nn.Module, keep: Sequence[str] = (), narrow: Sequence[int] = ())
             wide = Float32(copy.deepcopy(original).eval().requires_grad_(False).float())
             parent, _, child = name.rpartition(".")
             setattr(result.get_submodule(parent), child, wide)
-    return Halved(result, narrow)
+    return Halved(channels_last(result) if last else result, narrow, last)
 
 
 def _matching(net: nn.Module, pattern: str) -> Iterator[str]:
     return (name for name, _ in net.named_modules() if name and fnmatchcase(name, pattern))
-
-
-def signal_to_noise_db(signal: Tensor, noisy: Tensor) -> float:
-    """Return 10 log10 of the signal's power over that of the difference; inf if there is none.
-
-    The signal's power is taken around its mean: a constant brightness says nothing.
-    """
-    signal, noisy = signal.double(), noisy.double()
-    noise = (noisy - signal).square().mean()
-    return float(10 * torch.log10((signal - signal.mean()).square().mean() / noise))

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from app.runtime.precision import signal_to_noise_db
+from app.runtime.accuracy import snr_db
 
 Quantised = Any
 """A layer of Model Optimizer's, with `input_quantizer` and `weight_quantizer`."""
@@ -91,7 +91,7 @@ def quantise(
         def reached_with(inside: Sequence[str]) -> float:
             for name, layer in layers.items():
                 _switch(layer.input_quantizer, name in inside)
-            reached = signal_to_noise_db(wanted, _run(quantised, frames))
+            reached = snr_db(_run(quantised, frames), wanted)
             progress(f"{len(inside)} of {len(layers)} layers in INT8: {reached:.1f} dB")
             return reached
 
@@ -162,7 +162,7 @@ def _noise_db(
         _switch(layer.weight_quantizer, False)
     for name, layer in layers.items():
         _switch(layer.input_quantizer, True)
-        noise[name] = signal_to_noise_db(wanted, _run(quantised, [batch]))
+        noise[name] = snr_db(_run(quantised, [batch]), wanted)
         _switch(layer.input_quantizer, False)
     for layer in layers.values():
         _switch(layer.weight_quantizer, True)

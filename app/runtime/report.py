@@ -9,10 +9,25 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from app.errors import NotReady
-from app.runtime.bench import CONTENDERS, Machine, Row
+from app.runtime.bench import CONTENDERS, Contender, Machine, Row
 from app.runtime.verdicts import Verdict
 
-LABELS = {"eager": "eager fp16", "inductor": "torch.compile", "compiled": "compiled (ours)"}
+LABELS: dict[Contender, str] = {
+    "eager": "eager fp16",
+    "inductor": "torch.compile",
+    "compiled": "compiled (ours)",
+    "tensorrt": "TensorRT",
+    "torch2trt": "torch2trt",
+    "int8": "INT8",
+}
+COLOURS: dict[Contender, str] = {
+    "eager": "0.65",
+    "inductor": "tab:blue",
+    "compiled": "tab:green",
+    "tensorrt": "tab:olive",
+    "torch2trt": "tab:brown",
+    "int8": "tab:purple",
+}
 
 
 def bench_table(rows: Sequence[Row], machine: Machine) -> Table:
@@ -30,10 +45,31 @@ def bench_table(rows: Sequence[Row], machine: Machine) -> Table:
         table.add_row(
             *(net, str(batch)),
             *(_ms(here.get(contender)) for contender in CONTENDERS),
-            f"{ours.snr_db:.1f}" if ours else "",
+            f"{ours.snr_db:.1f}" if ours and ours.ms else "",
             *(f"{of:g}" if of else "" for of in (some.required_ms, some.goal_ms)),
             f"{some.floor_ms:.3f}" if some.floor_ms else "",
-            f"{ours.made_s:.1f}" if ours else "",
+            f"{ours.made_s:.1f}" if ours and ours.ms else "",
+        )
+    return table
+
+
+def cpu_table(rows: Sequence[Row], machine: Machine) -> Table:
+    """Return one line per net, batch and contender: wall and CPU time per frame."""
+    where = f"{machine.gpu}, {machine.versions}, {machine.date}"
+    table = Table(title=f"ms per frame; {where}", box=SIMPLE_HEAD)
+    for name in ("net", "batch", "engine", "wall", "user CPU", "faster", "SNR dB", "ready s"):
+        left = name in ("net", "engine")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    eager = {(row.net, row.batch): row.ms for row in rows if row.contender == "eager"}
+    for row in rows:
+        first = eager.get((row.net, row.batch))
+        label = "eager fp32" if row.contender == "eager" else LABELS[row.contender]
+        table.add_row(
+            *(row.net, str(row.batch), label, _ms(row)),
+            "" if row.cpu_ms is None else f"{row.cpu_ms:.1f}",
+            f"{first / row.ms:.2f} x" if first and row.ms else "",
+            f"{row.snr_db:.1f}" if row.ms else "",
+            f"{row.made_s:.1f}" if row.ms else "",
         )
     return table
 
@@ -71,11 +107,10 @@ def write_plot(path: Path, rows: Sequence[Row], machine: Machine) -> None:
     places = list(dict.fromkeys((row.net, row.batch) for row in rows))
     figure = Figure(figsize=(1.5 * len(places) + 1, 3.6), layout="constrained")
     axes = figure.subplots(1, len(places), squeeze=False)[0]
-    colours = {"eager": "0.65", "inductor": "tab:blue", "compiled": "tab:green"}
     for axis, (net, batch) in zip(axes, places, strict=True):
         here = [row for row in rows if (row.net, row.batch) == (net, batch) and row.ms]
         for i, row in enumerate(here):
-            axis.bar(i, row.ms, color=colours[row.contender], label=LABELS[row.contender])
+            axis.bar(i, row.ms, color=COLOURS[row.contender], label=LABELS[row.contender])
         for value, style in ((here[0].required_ms, "-"), (here[0].goal_ms, ":")) if here else ():
             if value:
                 axis.axhline(value, color="tab:red", linestyle=style, linewidth=1)
@@ -92,4 +127,6 @@ def write_plot(path: Path, rows: Sequence[Row], machine: Machine) -> None:
 def _ms(row: Row | None) -> str:
     if row is None:
         return ""
-    return "failed" if row.error else f"{row.ms:.4f}" if row.ms < 0.1 else f"{row.ms:.3f}"
+    if row.error:
+        return "not run here" if row.error.startswith("not run here") else "failed"
+    return f"{row.ms:.4f}" if row.ms < 0.1 else f"{row.ms:.3f}"

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from app import __version__
 from app.weights.replacing import replacing
@@ -24,7 +25,8 @@ class Verdict:
         ms: of a run, median; 0 where it does not run.
         snr_db: against eager float32.
         used: whether this engine runs this batch size.
-        why: why it is not, one sentence; empty where it is.
+        why: why it is not, one sentence; empty where it is. In the cache, which may hold rivals
+            that are not asked for, only what makes it unfit.
     """
 
     backend: str
@@ -43,26 +45,17 @@ def default_folder(environment: Mapping[str, str] | None = None) -> Path:
     return root / "digital-human" / "engines"
 
 
-def digest_of(net: nn.Module) -> str:
-    """Return the SHA-256 over names, shapes and bytes of a net's tensors."""
-    total = hashlib.sha256()
-    for name, tensor in net.state_dict().items():
-        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return total.hexdigest()
-
-
-def key_of(name: str, net: nn.Module, example: Sequence[Tensor], machine: str) -> str:
+def key_of(name: str, digest: str, example: Sequence[Tensor], machine: str) -> str:
     """Return the key of a net's verdicts.
 
     Args:
         name: of the net.
-        net: with its weights.
+        digest: of its weights.
         example: inputs, for their shapes and types but for the batch.
         machine: of `machine_of`.
     """
     shapes = [f"{tuple(tensor.shape[1:])}{tensor.dtype}" for tensor in example]
-    text = "|".join([name, digest_of(net), *shapes, machine, __version__])
+    text = "|".join([name, digest, *shapes, machine, __version__])
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
@@ -76,8 +69,18 @@ def machine_of(device: str) -> str:
     """Return the GPU and the libraries that an engine depends on, in words."""
     versions = f"torch {torch.__version__}, cuDNN {cudnn_version()}"
     if not device.startswith("cuda"):
-        return f"{device}, {versions}"
+        return f"{cpu_name()}, {versions}"
     return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, {versions}"
+
+
+def cpu_name() -> str:
+    """Return the model of this machine's CPU, as far as it says so."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line)
+    return next(names, platform.machine())
 
 
 class VerdictCache:

@@ -5,8 +5,9 @@ import torch
 
 from app.models.folding import folded
 from app.runtime.accuracy import snr_db
-from app.runtime.choice import compiled, float32_proper
-from app.runtime.subjects import SUBJECTS, samples
+from app.runtime.choice import float32_proper
+from app.runtime.makers import compiled
+from app.runtime.nets import NETS
 from app.weights.seeded import seeded
 
 pytestmark = [
@@ -20,11 +21,12 @@ MIN_DB = 40.0
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_engine_is_exact_at_every_size(name: str) -> None:
-    net = SUBJECTS[name].make(seeded).eval()
-    engine = compiled(net, samples(net, 1), "cuda", (1, 4))
+    spec = NETS[name]
+    net = spec.net(seeded)
+    engine = compiled(spec, net, "cuda", (1, 4))
     reference = folded(net).cuda()
     for frames in (1, 3, 4, 6):
-        given = samples(net, frames, seed=frames)
+        given = spec.samples(frames, seed=frames)
         answer = engine.run(*given)
         with torch.inference_mode(), float32_proper():
             wanted = reference(*(tensor.cuda() for tensor in given)).cpu()
@@ -36,16 +38,18 @@ def test_an_engine_is_exact_at_every_size(name: str) -> None:
 
 
 def test_an_answer_is_the_callers() -> None:
-    net = SUBJECTS["wav2lip"].make(seeded).eval()
-    engine = compiled(net, samples(net, 1), "cuda", (1,))
-    first = engine.run(*samples(net, 1, seed=1))
+    spec = NETS["wav2lip"]
+    net = spec.net(seeded)
+    engine = compiled(spec, net, "cuda", (1,))
+    first = engine.run(*spec.samples(1, seed=1))
     kept = first.clone()
-    engine.run(*samples(net, 1, seed=2))
+    engine.run(*spec.samples(1, seed=2))
     assert torch.equal(first, kept)
 
 
 def test_inputs_may_lie_on_the_device() -> None:
-    net = SUBJECTS["wav2lip"].make(seeded).eval()
-    engine = compiled(net, samples(net, 1), "cuda", (4,))
-    given = samples(net, 3)
+    spec = NETS["wav2lip"]
+    net = spec.net(seeded)
+    engine = compiled(spec, net, "cuda", (4,))
+    given = spec.samples(3)
     assert torch.equal(engine.run(*given), engine.run(*(tensor.cuda() for tensor in given)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.runtime.choice import best_engine
 from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
-from app.runtime.subjects import painter
+from app.runtime.nets import NETS
 from app.values import LipGroup, ModelCard
 from app.variants.config import CROP_PX
 
@@ -71,5 +71,5 @@ def wav2lip_engine(
         NotReady: the settings insist on an engine that does not hold here.
     """
     chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
-    net, settings = painter(lambda _: state), runtime or RuntimeConfig()
+    net, settings = NETS["wav2lip"].net(lambda _: state), runtime or RuntimeConfig()
     return best_engine("wav2lip", net, device, settings, chunk_frames).engine

@@ -2,47 +2,42 @@
 
 import importlib
 from collections.abc import Callable
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from app.demo.run import demo_speech
 from app.errors import WeightsError
-from app.face.analyzer import FaceAnalyzer
-from app.face.config import FaceConfig
-from app.face.nets import FaceNets
-from app.media.mel import log_mel, mel_windows
-from app.media.samples import decode_mono
-from app.pipeline.motion import idle_motion
+from app.footage import footage
+from app.runtime import choice
+from app.runtime.choice import best_engine
+from app.runtime.config import RuntimeConfig
+from app.runtime.makers import Order
 from app.runtime.nets import NETS
-from app.runtime.onnx_graph import export, net_for
+from app.runtime.onnx_graph import export, exportable, net_for
 from app.runtime.quantisation import LEVELS, LayerScales, Quantisation, levels_of
-from app.values import Portrait
-from app.variants.calibration import wav2lip_frames
 from app.weights.seeded import seeded
-from app.weights.store import WeightStore
 
 GraphFile = Callable[[str, bool], Path]
 """By name of the net, and whether it is in float16."""
 
+EXPORTED = ("appearance", "motion", "animator", "wav2lip", "stitching", "eyes", "lips")
+"""Warping and decoder are halves of the animator; embedded nets run eagerly."""
+
 
 @cache
 def seeded_net(name: str) -> nn.Module:
-    return NETS[name].net(seeded)
+    return exportable(NETS[name].net(seeded))
 
 
 @cache
 def eager_output(name: str) -> Tensor:
-    """Return what the net answers to `NETS[name].example(1)`."""
+    """Return what the net answers to `NETS[name].samples(1)`."""
     with torch.inference_mode():
-        output: Tensor = seeded_net(name)(*NETS[name].example(1))
+        output: Tensor = seeded_net(name)(*NETS[name].samples(1))
     return output
 
 
@@ -53,7 +48,7 @@ def graph_file(tmp_path_factory: pytest.TempPathFactory) -> GraphFile:
     @cache
     def made(name: str, fp16_mode: bool) -> Path:
         spec, path = NETS[name], folder / f"{name}-{fp16_mode}.onnx"
-        export(net_for(spec, seeded_net(name), fp16_mode), spec.inputs, path)
+        export(net_for(spec, seeded_net(name), fp16_mode), spec.inputs(), path)
         return path
 
     return made
@@ -70,7 +65,7 @@ def largest_scales(name: str) -> Quantisation:
 
     For what needs a quantised graph of a large net and not its accuracy: it takes one run.
     """
-    net, inputs, layers = seeded_net(name), NETS[name].example(1), {}
+    net, inputs, layers = seeded_net(name), NETS[name].samples(1), {}
 
     def note(of: str, axis: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
@@ -93,14 +88,21 @@ def largest_scales(name: str) -> Quantisation:
 
 
 @pytest.fixture(scope="session")
-def wav2lip_clip(astronaut: NDArray[np.uint8]) -> tuple[Tensor, ...]:
+def wav2lip_clip() -> tuple[Tensor, ...]:
     """Return 16 frames of the demo, spread over it, as Wav2Lip is given them."""
     try:
-        analyzer = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig())
+        return footage("wav2lip", seeded)
     except WeightsError as error:
         pytest.skip(str(error))
-    (mesh,) = analyzer.analyze(astronaut)
-    samples, _ = decode_mono(demo_speech())
-    rate = Fraction(2)
-    mel = mel_windows(log_mel(samples), 16, rate)
-    return wav2lip_frames(Portrait(astronaut), mesh, idle_motion(16, rate, seed=1), mel)
+
+
+@pytest.fixture(scope="session")
+def built(wav2lip_clip: tuple[Tensor, ...], tmp_path_factory: pytest.TempPathFactory) -> Order:
+    """Return what the CPU's INT8 of Wav2Lip was built for; timing is left out."""
+    config = RuntimeConfig(cache=tmp_path_factory.mktemp("engines"))
+    net = NETS["wav2lip"].net(seeded)
+    taken = {"eager": 2.0, "int8": 1.0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "_ms", lambda engine, order, size: taken[engine.backend])
+        best_engine("wav2lip", net, "cpu", config, frames=wav2lip_clip)
+    return Order(NETS["wav2lip"], net, "cpu", config, wav2lip_clip)

@@ -9,25 +9,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from app.runtime.accuracy import snr_db
 from app.runtime.dynamic import dynamically_quantised
-from app.runtime.int8 import Int8Engine, quantise_for_cpu
-from app.runtime.precision import signal_to_noise_db
+from app.runtime.int8 import Int8Engine
+from app.runtime.makers import Order, int8_file
 from tests.unit.runtime.conftest import GraphFile, seeded_net
 
 FLOOR_DB = 20.0
 THREADS = 2
-CLIP = 8
 
 Batch = tuple[Tensor, ...]
 
 
 @pytest.fixture(scope="session")
-def model(
-    wav2lip_clip: Batch, graph_file: GraphFile, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    frames = [tuple(each[:CLIP] for each in wav2lip_clip)]
-    path = tmp_path_factory.mktemp("int8") / "wav2lip.xml"
-    return quantise_for_cpu(graph_file("wav2lip", False), frames, path)
+def model(built: Order) -> Path:
+    return int8_file(built)
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +34,10 @@ def engine(model: Path) -> Int8Engine:
 def test_wav2lip_on_frames_that_were_not_calibrated_on(
     engine: Int8Engine, wav2lip_clip: Batch
 ) -> None:
-    unseen = tuple(each[CLIP:] for each in wav2lip_clip)
+    unseen = tuple(each[1::2] for each in wav2lip_clip)
     with torch.inference_mode():
         expected = seeded_net("wav2lip")(*unseen)
-    reached = signal_to_noise_db(expected, engine.run(*unseen))
+    reached = snr_db(engine.run(*unseen), expected)
     print(f"{reached:.1f} dB")
     assert reached >= FLOOR_DB
     assert (engine.backend, engine.device.type) == ("int8", "cpu")
@@ -106,7 +102,7 @@ def test_dynamic_quantisation_reaches_linear_layers_only() -> None:
     assert type(linear) is not nn.Linear
     x = torch.randn(2, 3, 6, 6)
     with torch.inference_mode():
-        reached = signal_to_noise_db(net(x), quantised(x))
+        reached = snr_db(quantised(x), net(x))
     assert reached > FLOOR_DB
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from app.models.liveportrait.warping import gather_volume, warp_volume
+from app.runtime.accuracy import snr_db
 from app.runtime.nets import NETS, Input
 from app.runtime.onnx_graph import export, without_instance_norms
-from app.runtime.precision import signal_to_noise_db
-from tests.unit.runtime.conftest import GraphFile, eager_output
+from tests.unit.runtime.conftest import EXPORTED, GraphFile, eager_output
 
 FP32_DB = {"animator": 60.0, "wav2lip": 60.0}
 """Of bytes, a few of which are rounded the other way; else `NUMBERS_DB`."""
@@ -30,34 +30,34 @@ def answered(path: Path, inputs: tuple[Tensor, ...]) -> Tensor:
     return torch.from_numpy(session.run(None, given)[0])
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_a_graph_answers_what_its_net_does(name: str, graph_file: GraphFile) -> None:
-    answer = answered(graph_file(name, False), NETS[name].example(1))
-    reached = signal_to_noise_db(eager_output(name), answer)
+    answer = answered(graph_file(name, False), NETS[name].samples(1))
+    reached = snr_db(answer, eager_output(name))
     print(f"{name}: {reached:.1f} dB")
     assert reached >= FP32_DB.get(name, NUMBERS_DB)
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_a_float16_graph_keeps_types_and_stays_close(name: str, graph_file: GraphFile) -> None:
-    answer = answered(graph_file(name, True), NETS[name].example(1))
+    answer = answered(graph_file(name, True), NETS[name].samples(1))
     assert answer.dtype == eager_output(name).dtype
-    reached = signal_to_noise_db(eager_output(name), answer)
+    reached = snr_db(answer, eager_output(name))
     print(f"{name}: {reached:.1f} dB")
     assert reached >= FP16_DB
 
 
 @pytest.mark.parametrize("name", ["wav2lip", "motion", "stitching"])
 def test_the_batch_is_free(name: str, graph_file: GraphFile) -> None:
-    inputs = NETS[name].example(3)
+    inputs = NETS[name].samples(3)
     answer = answered(graph_file(name, False), inputs)
     alone = answered(graph_file(name, False), tuple(each[2:] for each in inputs))
     assert len(answer) == 3
-    assert signal_to_noise_db(answer[2:], alone) >= FP32_DB.get(name, NUMBERS_DB)
+    assert snr_db(answer[2:], alone) >= FP32_DB.get(name, NUMBERS_DB)
 
 
 @pytest.mark.parametrize("fp16_mode", [False, True])
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_graphs_use_standard_operations_only(
     name: str, fp16_mode: bool, graph_file: GraphFile
 ) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.runtime.precision import halved, signal_to_noise_db
+from app.runtime.precision import halved
 
 
 class Noting(nn.Linear):
@@ -43,9 +43,3 @@ def test_modules_that_are_kept_compute_in_float32() -> None:
 def test_a_pattern_must_name_a_module() -> None:
     with pytest.raises(ValueError, match="no module 'heads'"):
         halved(Net(), keep=("heads",))
-
-
-def test_signal_to_noise() -> None:
-    signal = torch.tensor([1.0, -1.0, 1.0, -1.0])
-    assert signal_to_noise_db(signal + 100, signal + 100.1) == pytest.approx(20, abs=0.01)
-    assert signal_to_noise_db(signal, signal) == float("inf")

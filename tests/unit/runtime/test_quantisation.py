@@ -9,9 +9,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from app.runtime.accuracy import snr_db
 from app.runtime.nets import NETS, Input
 from app.runtime.onnx_graph import export
-from app.runtime.precision import signal_to_noise_db
 from app.runtime.qdq_graph import quantised_graph
 from app.runtime.quantisation import Quantisation, quantise
 from tests.unit.runtime.conftest import GraphFile, seeded_net
@@ -110,7 +110,7 @@ def test_wav2lip_on_real_frames(
     graph = quantised_graph(onnx.load(graph_file("wav2lip", True)), net, wav2lip_int8)
     path = graph_file("wav2lip", True).with_name("wav2lip-int8.onnx")
     onnx.save(graph, path)
-    reached = signal_to_noise_db(expected, answered(path, unseen))
+    reached = snr_db(answered(path, unseen), expected)
     share = path.stat().st_size / graph_file("wav2lip", False).stat().st_size
     print(f"{reached:.1f} dB, {share:.1%}, {len(wav2lip_int8.computed())} layers in INT8")
     assert reached >= FLOOR_DB
@@ -118,13 +118,13 @@ def test_wav2lip_on_real_frames(
 
 
 def test_motion(graph_file: GraphFile) -> None:
-    net, inputs = seeded_net("motion"), NETS["motion"].example(1)
+    net, inputs = seeded_net("motion"), NETS["motion"].samples(1)
     chosen = quantise(net, [inputs])
     graph = quantised_graph(onnx.load(graph_file("motion", False)), net, chosen)
     path = graph_file("motion", False).with_name("motion-int8.onnx")
     onnx.save(graph, path)
     with torch.inference_mode():
-        reached = signal_to_noise_db(net(*inputs), answered(path, inputs))
+        reached = snr_db(answered(path, inputs), net(*inputs))
     share = path.stat().st_size / graph_file("motion", False).stat().st_size
     print(f"{reached:.1f} dB, {share:.1%}, {len(chosen.computed())} layers in INT8")
     assert reached >= FLOOR_DB

@@ -7,7 +7,6 @@ import onnx
 import pytest
 
 from app.runtime import buckets
-from app.runtime.nets import NETS
 from app.runtime.qdq_graph import quantised_graph
 from app.runtime.tensorrt_build import (
     BUCKETS,
@@ -17,14 +16,14 @@ from app.runtime.tensorrt_build import (
     library_of,
     version_of,
 )
-from tests.unit.runtime.conftest import GraphFile, largest_scales, seeded_net
+from tests.unit.runtime.conftest import EXPORTED, GraphFile, largest_scales, seeded_net
 from tests.unit.runtime.fake_trt import fake, layer
 
 CAPABILITIES = ((8, 6), (8, 9), (12, 0))
 ONE_PROFILE = BuildSettings(profiles="one")
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_rtx_builds_float16(name: str, graph_file: GraphFile, rtx: ModuleType) -> None:
     graph = graph_file(name, True).read_bytes()
     assert build(rtx, graph, ONE_PROFILE, capabilities=CAPABILITIES)

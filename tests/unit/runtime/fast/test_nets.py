@@ -9,34 +9,40 @@ from app.runtime.accuracy import snr_db
 from app.runtime.fast.convolution import DOUBLED, FOURFOLD, SPREAD, Convolution, Taps
 from app.runtime.fast.decoder import FastBlock
 from app.runtime.fast.make import fast
-from app.runtime.subjects import SUBJECTS, samples
+from app.runtime.nets import NETS
 from app.weights.seeded import seeded
 
 EXACT_DB = 90.0
 
 
+def quick(net: nn.Module) -> nn.Module:
+    made = fast(net, torch.float32)
+    assert made is not None
+    return made
+
+
 @pytest.mark.parametrize("name", ["warping", "motion"])
 @torch.inference_mode()
 def test_a_net_answers_as_the_published_one(name: str) -> None:
-    net = SUBJECTS[name].make(seeded).eval()
-    given = samples(net, 1)
-    assert snr_db(fast(net, torch.float32)(*given), net(*given)) > EXACT_DB
+    net = NETS[name].net(seeded)
+    given = NETS[name].samples(1)
+    assert snr_db(quick(net)(*given), net(*given)) > EXACT_DB
 
 
 @torch.inference_mode()
 def test_wav2lip_answers_as_the_published_one() -> None:
-    net = SUBJECTS["wav2lip"].make(seeded).eval()
-    given = samples(net, 2)
-    drawn = fast(net, torch.float32)(*given)
+    net = NETS["wav2lip"].net(seeded)
+    given = NETS["wav2lip"].samples(2)
+    drawn = quick(net)(*given)
     assert drawn.dtype == torch.uint8
     assert (drawn.int() - net(*given).int()).abs().max() <= 1
 
 
 @torch.inference_mode()
 def test_the_decoder_answers_as_the_published_one() -> None:
-    net = SUBJECTS["decoder"].make(seeded).eval()
+    net = NETS["decoder"].net(seeded)
     feature = torch.randn(1, 256, 8, 8)
-    assert snr_db(fast(net, torch.float32)(feature), net(feature)) > EXACT_DB
+    assert snr_db(quick(net)(feature), net(feature)) > EXACT_DB
 
 
 def filled(block: SpadeBlock) -> SpadeBlock:
@@ -52,8 +58,8 @@ def test_a_block_at_four_times_the_features_size() -> None:
     conv = block.shared.conv
     assert conv.bias is not None
     shared = Convolution(conv.weight, conv.bias, FOURFOLD, slope=0.0, apart=True)
-    quick = FastBlock(block, shared, SPREAD)
-    drawn = quick(last(x), quick.read(last(feature)))
+    made = FastBlock(block, shared, SPREAD)
+    drawn = made(last(x), made.read(last(feature)))
     assert snr_db(drawn[:, 0].movedim(-1, 1), block(x, feature)) > EXACT_DB
 
 
@@ -66,15 +72,15 @@ def last(x_BCHW: Tensor) -> Tensor:
 def test_an_image_whose_samples_come_twice_is_not_made() -> None:
     conv, x = nn.Conv2d(8, 4, 3, padding=1), torch.randn(2, 8, 5, 3)
     assert conv.bias is not None
-    quick = Convolution(conv.weight, conv.bias, DOUBLED, slope=0.2)
+    made = Convolution(conv.weight, conv.bias, DOUBLED, slope=0.2)
     wanted = nn.functional.leaky_relu(conv(nn.functional.interpolate(x, scale_factor=2.0)), 0.2)
-    assert snr_db(quick(last(x))[:, 0].movedim(-1, 1), wanted) > EXACT_DB
+    assert snr_db(made(last(x))[:, 0].movedim(-1, 1), wanted) > EXACT_DB
 
 
 @torch.inference_mode()
 def test_depth_is_padded_like_height_and_width() -> None:
     conv, x = nn.Conv3d(6, 4, 3, padding=1), torch.randn(2, 6, 5, 4, 3)
     assert conv.bias is not None
-    quick = Convolution(conv.weight, conv.bias, Taps.plain(3), inputs=8)
+    made = Convolution(conv.weight, conv.bias, Taps.plain(3), inputs=8)
     padded = nn.functional.pad(x.movedim(1, -1), (0, 2))
-    assert snr_db(quick(padded).movedim(-1, 1), conv(x)) > EXACT_DB
+    assert snr_db(made(padded).movedim(-1, 1), conv(x)) > EXACT_DB
