@@ -79,6 +79,11 @@ class Order:
         largest = min(self.config.max_batch_size, self.spec.largest)
         return buckets_within(min(largest, CPU_FRAMES) if self.on_cpu else largest)
 
+    @property
+    def precision(self) -> Precision:
+        """Return what engines on a GPU that know no INT8 compute in."""
+        return "fp16" if self.config.fp16_mode else "fp32"
+
     @cached_property
     def digest(self) -> str:
         """Return what tells the net's weights from others."""
@@ -168,7 +173,10 @@ def missing(backend: Backend, order: Order) -> str:
         case "compiled":
             return "" if order.config.fp16_mode else "It is in float16, and fp16_mode is off."
         case "tensorrt":
-            return "" if there("tensorrt") else "The package tensorrt is not installed."
+            if not there("tensorrt"):
+                return "The package tensorrt is not installed."
+            can = there("onnx") or plan_file(order, order.precision).is_file()
+            return "" if can else 'Run: pip install "digital-human[export]".'
         case "torch2trt":
             return "" if there("torch2trt") else "The package torch2trt is not installed."
         case "int8" if order.on_cpu:
@@ -180,7 +188,7 @@ def missing(backend: Backend, order: Order) -> str:
             if not there("tensorrt"):
                 return "The package tensorrt is not installed."
             can = order.frames is not None and there("modelopt")
-            return "" if can or _int8_plan(order).is_file() else wants
+            return "" if can or plan_file(order, "int8").is_file() else wants
         case _:
             return ""
 
@@ -205,14 +213,13 @@ def tensorrt_engine(order: Order) -> Engine:
     """Return the engine of TensorRT, in float16 or float32, from the cache where it is there."""
     from app.runtime.onnx_graph import exportable, net_for
 
-    precision: Precision = "fp16" if order.config.fp16_mode else "fp32"
     trt = importlib.import_module("tensorrt")
 
     def graph() -> bytes:
         net = net_for(order.spec, exportable(order.net), order.config.fp16_mode)
         return _serialized(trt, order, net, None)
 
-    return _planned(trt, order, precision, graph)
+    return _planned(trt, order, order.precision, graph)
 
 
 def int8_on_gpu(order: Order) -> Engine:
@@ -280,10 +287,11 @@ def _planned(
     return made
 
 
-def _int8_plan(order: Order) -> Path:
+def plan_file(order: Order, precision: Precision) -> Path:
+    """Return where TensorRT's plan is kept."""
     from app.runtime.tensorrt_build import library_of
 
-    key = order.key("int8", library_of(importlib.import_module("tensorrt")))
+    key = order.key(precision, library_of(importlib.import_module("tensorrt")))
     return order.folder / key.file_name()
 
 
@@ -300,8 +308,7 @@ def torch2trt_engine(order: Order) -> Engine:
     if isinstance(net, Painter):
         net, around = net.net, Painter
         example = (torch.randn(1, 1, 80, 16), torch.rand(1, 6, 96, 96))
-    precision: Precision = "fp16" if fp16_mode else "fp32"
-    trt = importlib.import_module("tensorrt")
+    trt, precision = importlib.import_module("tensorrt"), order.precision
     path = order.file(precision, f"torch2trt, tensorrt {trt.__version__}", ".pth")
     if path.is_file():
         try:
