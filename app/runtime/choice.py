@@ -18,7 +18,7 @@ from app.runtime.buckets import bucket_of, cut
 from app.runtime.config import Backend, RuntimeConfig
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
-from app.runtime.makers import Make, Order, makers_of, missing, offered
+from app.runtime.makers import Make, Order, makers_of, missing, offered, unbuilt
 from app.runtime.nets import NETS
 from app.runtime.verdicts import Verdict, VerdictCache, default_folder, key_of, machine_of
 
@@ -108,6 +108,8 @@ def best_engine(
     known = cache.load(key) or []
     chosen = _as_before(known, makers, eager, order.sizes)
     if chosen is None and order.on_cpu and frames is None:
+        if named:
+            raise _not_ready(name, named, unbuilt(order))
         chosen = Chosen(eager)
     if chosen is None:
         chosen = measured(order, eager, makers)
@@ -117,7 +119,7 @@ def best_engine(
         chosen = replace(chosen, verdicts=decided(chosen.verdicts))
     if named and {verdict.backend for verdict in chosen.verdicts if verdict.used} != {named}:
         reasons = [v.why for v in chosen.verdicts if v.backend == named and v.why]
-        raise _not_ready(name, named, " ".join(reasons) or missing(named, order))
+        raise _not_ready(name, named, " ".join(reasons))
     return chosen
 
 

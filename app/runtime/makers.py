@@ -166,9 +166,7 @@ def makers_of(order: Order) -> dict[Backend, Make]:
 
 def missing(backend: Backend, order: Order) -> str:
     """Return in a sentence what a backend lacks here; nothing where it can be tried."""
-    device = torch.device(order.device).type
-    command = f"python -m app.runtime build {order.spec.name} --device {device}"
-    wants = f"It is not built for these weights. Run: {command} --weights published (or seeded)."
+    wants = unbuilt(order)
     match backend:
         case "compiled":
             return "" if order.config.fp16_mode else "It is in float16, and fp16_mode is off."
@@ -191,6 +189,16 @@ def missing(backend: Backend, order: Order) -> str:
             return "" if can or plan_file(order, "int8").is_file() else wants
         case _:
             return ""
+
+
+def unbuilt(order: Order) -> str:
+    """Return what to run for an engine that is not built as a server starts."""
+    device = torch.device(order.device).type
+    command = f"python -m app.runtime build {order.spec.name} --device {device}"
+    return (
+        "It is not built for these weights and settings. "
+        f"Run: {command} --weights published (or seeded)."
+    )
 
 
 def straightforward(spec: NetSpec, net: nn.Module) -> nn.Module:

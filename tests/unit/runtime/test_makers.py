@@ -153,7 +153,7 @@ def test_on_a_cpu_int8_that_was_built_is_taken(built: Order, backend: str) -> No
 def test_a_bound_that_int8_misses_keeps_it_out(built: Order) -> None:
     config = built.config.model_copy(update={"min_int8_snr_db": 60.0})
     assert best_engine("wav2lip", built.net, "cpu", config).engine.backend == "eager"
-    with pytest.raises(NotReady):
+    with pytest.raises(NotReady, match="int8, which wav2lip does not run by"):
         best_engine("wav2lip", built.net, "cpu", config.model_copy(update={"backend": "int8"}))
 
 
