@@ -4,6 +4,7 @@ from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
 from app.pipeline.config import SessionConfig
+from app.runtime.config import RuntimeConfig
 from app.strict import Settings
 from app.variants.config import LipsConfig, PortraitConfig
 from app.weights.config import WeightsConfig
@@ -18,4 +19,5 @@ class AppArgs(Settings):
     portrait: PortraitConfig = PortraitConfig()
     lips: LipsConfig = LipsConfig()
     session: SessionConfig = SessionConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
     weights: WeightsConfig = WeightsConfig()

@@ -22,6 +22,7 @@ class EagerEngine:
     """
 
     backend = "eager"
+    precision = "fp32"
 
     def __init__(
         self,

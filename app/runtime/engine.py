@@ -9,6 +9,7 @@ class Engine(Protocol):
     """A net, made ready to run on one device."""
 
     backend: str
+    precision: str
     device: torch.device
 
     def run(self, *inputs: torch.Tensor) -> torch.Tensor:

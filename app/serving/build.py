@@ -26,8 +26,8 @@ def build_app(args: AppArgs) -> Application:
         serve.ingress()(Ingress),
         args,
         _bind(FaceAnalyzer, args.face, args.weights),
-        _bind(PortraitAnimator, args.portrait, args.weights),
-        _bind(LipSync, args.lips, args.weights),
+        _bind(PortraitAnimator, args.portrait, args.weights, args.runtime),
+        _bind(LipSync, args.lips, args.weights, args.runtime),
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ray import serve
 
 from app.errors import NotReady, WeightsError
+from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
@@ -30,8 +31,11 @@ MAX_CALLS = 4
 class LipSync:
     """Repaints mouth crops after the speech; keeps no state of a session."""
 
-    def __init__(self, config: LipsConfig, weights: WeightsConfig) -> None:
+    def __init__(
+        self, config: LipsConfig, weights: WeightsConfig, runtime: RuntimeConfig | None = None
+    ) -> None:
         self._config = config
+        self._runtime = runtime or RuntimeConfig()
         self._weights = weights
         self._model: LipModel | None = None
         self._loading = threading.Lock()
@@ -56,7 +60,7 @@ class LipSync:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
-                self._model = _make(self._config, self._weights)
+                self._model = _make(self._config, self._weights, self._runtime)
                 announce("LipSync", self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
@@ -81,12 +85,13 @@ class LipSync:
         return self._load().paint(groups)
 
 
-def _make(config: LipsConfig, weights: WeightsConfig) -> LipModel:
+def _make(config: LipsConfig, weights: WeightsConfig, runtime: RuntimeConfig) -> LipModel:
     """Return the model of a variant, on its device."""
     device = choose_device(config.device, "lips.device")
     match config.variant:
         case "viseme":
-            return Viseme(device=device)
+            return Viseme(device=device, runtime=runtime)
         case "wav2lip":
-            engine = wav2lip_engine(tensors("wav2lip", config.weights, weights), device)
+            state = tensors("wav2lip", config.weights, weights)
+            engine = wav2lip_engine(state, device, runtime)
             return Wav2LipModel(engine, config.weights, licence_of("wav2lip", config.weights))

@@ -10,6 +10,7 @@ from ray import serve
 
 from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
+from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
@@ -39,8 +40,11 @@ Answer = FrameGroup | Performance
 class PortraitAnimator:
     """Animates portraits; keeps no state of a session but a bounded cache of prepared sitters."""
 
-    def __init__(self, config: PortraitConfig, weights: WeightsConfig) -> None:
+    def __init__(
+        self, config: PortraitConfig, weights: WeightsConfig, runtime: RuntimeConfig | None = None
+    ) -> None:
         self._config = config
+        self._runtime = runtime or RuntimeConfig()
         self._weights = weights
         self._model: PortraitModel[Any] | None = None
         self._loading = threading.Lock()
@@ -73,7 +77,7 @@ class PortraitAnimator:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
-                self._model = _make(self._config, self._weights)
+                self._model = _make(self._config, self._weights, self._runtime)
                 announce("PortraitAnimator", self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
@@ -132,7 +136,9 @@ def _frames(item: Item) -> int:
     return len(item) if isinstance(item, DrivingFaces) else len(item[0].motion)
 
 
-def _make(config: PortraitConfig, weights: WeightsConfig) -> PortraitModel[Any]:
+def _make(
+    config: PortraitConfig, weights: WeightsConfig, runtime: RuntimeConfig
+) -> PortraitModel[Any]:
     """Return the model of a variant, on its device.
 
     Raises:
@@ -144,7 +150,7 @@ def _make(config: PortraitConfig, weights: WeightsConfig) -> PortraitModel[Any]:
         case "puppet":
             return Puppet(device=device)
         case "liveportrait":
-            nets = load_nets(lambda of: tensors(of, config.weights, weights), device)
+            nets = load_nets(lambda of: tensors(of, config.weights, weights), device, runtime)
             licence = licence_of("motion_extractor", config.weights)
             landmarks = find_landmarks(landmark_file(config.weights, weights))
             return LivePortrait(nets, config.weights, licence, landmarks)

@@ -73,7 +73,7 @@ class Puppet:
             role="portrait",
             variant="puppet",
             backend=self._engine.backend,
-            precision="fp32",
+            precision=self._engine.precision,
             licence="Apache-2.0",
             embedded=True,
             device=self._engine.device.type,

@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.models.viseme.net import VisemeNet
-from app.runtime.eager import EagerEngine
+from app.runtime.choice import best_engine
+from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
 from app.values import LipGroup, ModelCard
 from app.variants.config import CROP_PX
@@ -24,20 +25,29 @@ class Viseme:
     """Opens, widens, rounds and shuts the mouth of a photo after speech; needs no weights.
 
     Args:
-        engine: runs a `VisemeNet`; by default eagerly.
+        engine: runs a `VisemeNet`; by default the one that the settings ask for.
         device: of the default engine.
+        runtime: settings of engines.
     """
 
     crop_px = CROP_PX["viseme"]
 
-    def __init__(self, engine: Engine | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        device: str = "cpu",
+        runtime: RuntimeConfig | None = None,
+    ) -> None:
         chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
-        self._engine = engine or EagerEngine(VisemeNet(), device, chunk_frames=chunk_frames)
+        settings = runtime or RuntimeConfig()
+        self._engine = (
+            engine or best_engine("viseme", VisemeNet(), device, settings, chunk_frames).engine
+        )
         self.card = ModelCard(
             role="lips",
             variant="viseme",
             backend=self._engine.backend,
-            precision="fp32",
+            precision=self._engine.precision,
             licence="Apache-2.0",
             embedded=True,
             device=self._engine.device.type,

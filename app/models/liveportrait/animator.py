@@ -35,5 +35,6 @@ class Animator(nn.Module):
         """
         feature = self.warping(volume_BCDHW, source_BK3, driving_BK3).feature
         frames: Tensor = self.decoder(feature)
-        levels = (frames.float().clamp(0, 1) * 255).to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).contiguous()
+        # Bytes only at the very end: TensorRT gives them, but computes nothing on them.
+        levels = (frames.float().clamp(0, 1) * 255).permute(0, 2, 3, 1)
+        return levels.to(torch.uint8).contiguous()

@@ -37,16 +37,17 @@ class SpectralConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, outputs, H, W)."""
-        y: Tensor = self._conv_forward(x, self._weight(), self.bias)
+        y: Tensor = self._conv_forward(x, self.spectral_weight(), self.bias)
         return y
 
     def fold(self) -> None:
         """Divide the weight once."""
-        self.weight.copy_(self._weight())
+        self.weight.copy_(self.spectral_weight())
         self.normalised = True
         del self.u, self.v
 
-    def _weight(self) -> Tensor:
+    def spectral_weight(self) -> Tensor:
+        """Return the weight over its spectral norm."""
         if self.normalised:
             return self.weight
         norm = self.u @ (self.weight.flatten(1) @ self.v)

@@ -6,8 +6,6 @@ B frames, S crop px (96).
 import torch
 from torch import nn
 
-from app.models.wav2lip.generator import Wav2Lip
-
 _MASKED_FROM = 48
 
 
@@ -15,10 +13,10 @@ class Painter(nn.Module):
     """Repaints faces after speech.
 
     Args:
-        net: the generator; its floating type is the arithmetic's.
+        net: the generator, or what was made of it; its floating type is the arithmetic's.
     """
 
-    def __init__(self, net: Wav2Lip) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
@@ -31,10 +29,13 @@ class Painter(nn.Module):
 
         Source: Wav2Lip@5c90fa9 inference.py, whose channels are BGR.
         """
-        kind = self.net.to_pixels.weight.dtype
-        whole = faces_BSS3.flip(-1).permute(0, 3, 1, 2).to(kind) / 255
+        # A converted net shows no weights, and takes float32.
+        weight = next(self.net.parameters(), None)
+        kind = torch.float32 if weight is None else weight.dtype
+        # Bytes only at the very ends: TensorRT takes and gives them, but computes nothing on them.
+        whole = faces_BSS3.to(kind).flip(-1).permute(0, 3, 1, 2) / 255
         upper = whole[:, :, :_MASKED_FROM]
         masked = torch.cat([upper, torch.zeros_like(whole[:, :, _MASKED_FROM:])], dim=2)
         painted = self.net(mel_BMS[:, None].to(kind), torch.cat([masked, whole], dim=1))
-        levels: torch.Tensor = (painted.float() * 255).to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).flip(-1).contiguous()
+        levels: torch.Tensor = (painted.float() * 255).permute(0, 2, 3, 1).flip(-1)
+        return levels.to(torch.uint8).contiguous()

@@ -23,12 +23,12 @@ class Unit(nn.Module):
         super().__init__()
         self.conv = conv
         self.norm: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(conv.out_channels)
-        self._residual = residual
+        self.residual = residual
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Return (B, C', H', W'), values >= 0."""
         y_BCHW: torch.Tensor = self.norm(self.conv(x_BCHW))
-        return functional.relu_(y_BCHW + x_BCHW if self._residual else y_BCHW)
+        return functional.relu_(y_BCHW + x_BCHW if self.residual else y_BCHW)
 
     def fold(self) -> None:
         """Merge the normalisation into the convolution, as inference allows; once loaded."""

@@ -79,7 +79,7 @@ class LivePortrait:
             role="portrait",
             variant="liveportrait",
             backend=nets.animator.backend,
-            precision="fp32",
+            precision=nets.animator.precision,
             licence=licence,
             embedded=False,
             device=nets.animator.device.type,

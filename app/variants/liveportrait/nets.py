@@ -3,32 +3,23 @@
 T frames, K key points (21).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from app.models.folding import folded
-from app.models.liveportrait import state_dict
-from app.models.liveportrait.animator import Animator
-from app.models.liveportrait.appearance import AppearanceExtractor
-from app.models.liveportrait.decoder import Decoder
-from app.models.liveportrait.motion import MotionExtractor
-from app.models.liveportrait.stitching import Perceptron
-from app.models.liveportrait.warping import WarpingNet
-from app.models.renaming import RenamingTable, load_official
-from app.runtime.eager import EagerEngine
+from app.models.liveportrait.motion import HEADS
+from app.runtime.choice import best_engine
+from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
+from app.runtime.nets import NETS, Weights
 from app.variants.liveportrait.motion import FaceMotion, extracted
 from app.variants.liveportrait.retargeting import Net, Retargeting
 
 Floats = NDArray[np.float32]
-Weights = Callable[[str], Mapping[str, NDArray[Any]]]
-Module = TypeVar("Module", bound=nn.Module)
 
 CHUNK_FRAMES = 1
 """Frames of one run on a CPU, where each takes seconds."""
@@ -43,7 +34,7 @@ class Nets:
     Attributes:
         appearance: (1, 3, 256, 256) float32 RGB in [0, 1] to the volume (1, 32, 16, 64, 64), on
             the animator's device.
-        motion: the same picture to its motion, T = 1.
+        motion: the same picture to its motion; of any number T.
         retargeting: the three small nets.
         animator: runs an `app.models.liveportrait.animator.Animator`.
     """
@@ -54,52 +45,41 @@ class Nets:
     animator: Engine
 
 
-def load_nets(weights: Weights, device: str) -> Nets:
-    """Return the nets on a device, eagerly run.
+def load_nets(weights: Weights, device: str, runtime: RuntimeConfig | None = None) -> Nets:
+    """Return the nets on a device; run by the engines that the settings ask for.
 
     Args:
         weights: the published tensors of a network under their official names.
         device: of torch; the small nets stay on the CPU.
+        runtime: settings of engines.
 
     Raises:
         StateMismatch: tensors are not those of a net.
+        NotReady: the settings insist on an engine that does not hold here.
     """
-    appearance = _loaded(
-        AppearanceExtractor(), state_dict.APPEARANCE, weights("appearance_feature_extractor")
-    ).to(device)
-    motion = _loaded(MotionExtractor(), state_dict.MOTION, weights("motion_extractor")).to(device)
-    warping = _loaded(WarpingNet(), state_dict.WARPING, weights("warping_module"))
-    decoder = _loaded(Decoder(), state_dict.DECODER, weights("spade_generator"))
-    small = "stitching_retargeting_module/retarget_"
-    retargeting = Retargeting(
-        stitching=_small(Perceptron.shoulder(), weights(small + "shoulder")),
-        eyes=_small(Perceptron.eye(), weights(small + "eye")),
-        lips=_small(Perceptron.lip(), weights(small + "mouth")),
-    )
+    settings = runtime or RuntimeConfig()
     chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
 
+    def engine(name: str, chunk_frames: int | None = None) -> Engine:
+        return best_engine(name, NETS[name].net(weights), device, settings, chunk_frames).engine
+
+    appearance, motion = engine("appearance"), engine("motion")
+    animator = engine("animator", chunk_frames)
+
     def look(image: Floats) -> torch.Tensor:
-        with torch.inference_mode():
-            volume: torch.Tensor = appearance(torch.from_numpy(image).to(device))
-        return volume
+        return appearance.run(torch.from_numpy(image)).to(animator.device)
 
     def see(image: Floats) -> FaceMotion:
-        with torch.inference_mode():
-            said = motion(torch.from_numpy(image).to(device))
-        return extracted(*(np.asarray(part.float().cpu().numpy(), np.float32) for part in said))
+        numbers: Floats = motion.run(torch.from_numpy(image)).numpy()
+        return extracted(*np.split(numbers, np.cumsum(HEADS)[:-1], axis=1))
 
-    animator = EagerEngine(Animator(warping, decoder), device, chunk_frames=chunk_frames)
+    retargeting = Retargeting(*(_small(name, weights) for name in ("stitching", "eyes", "lips")))
     return Nets(look, see, retargeting, animator)
 
 
-def _loaded(net: Module, table: RenamingTable, state: Mapping[str, NDArray[Any]]) -> Module:
-    load_official(net, table, {key: torch.from_numpy(value) for key, value in state.items()})
-    return folded(net)
-
-
-def _small(net: Perceptron, state: Mapping[str, NDArray[Any]]) -> Net:
+def _small(name: str, weights: Weights) -> Net:
     """Return a small net as a function of numpy arrays, on the CPU."""
-    loaded = _loaded(net, state_dict.STITCHING, state)
+    loaded = folded(NETS[name].net(weights))
 
     def run(inputs: Floats) -> Floats:
         with torch.inference_mode():

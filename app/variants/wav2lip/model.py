@@ -7,13 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.models.folding import folded
-from app.models.renaming import load_official
-from app.models.wav2lip.generator import Wav2Lip
-from app.models.wav2lip.painter import Painter
-from app.models.wav2lip.state_dict import WAV2LIP
-from app.runtime.eager import EagerEngine
+from app.runtime.choice import best_engine
+from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
+from app.runtime.nets import NETS
 from app.values import LipGroup, ModelCard
 from app.variants.config import CROP_PX
 
@@ -40,7 +37,7 @@ class Wav2LipModel:
             role="lips",
             variant="wav2lip",
             backend=engine.backend,
-            precision="fp32",
+            precision=engine.precision,
             licence=licence,
             embedded=False,
             device=engine.device.type,
@@ -59,18 +56,20 @@ class Wav2LipModel:
         return np.split(painted, np.cumsum(lengths)[:-1])
 
 
-def wav2lip_engine(state: Mapping[str, NDArray[Any]], device: str) -> EagerEngine:
-    """Return Wav2Lip on a device, its normalisations folded into its convolutions.
+def wav2lip_engine(
+    state: Mapping[str, NDArray[Any]], device: str, runtime: RuntimeConfig | None = None
+) -> Engine:
+    """Return Wav2Lip on a device, by the engine that the settings ask for.
 
     Args:
         state: the published tensors under their official names.
         device: of torch.
+        runtime: settings of engines.
 
     Raises:
         StateMismatch: they are not this net's.
+        NotReady: the settings insist on an engine that does not hold here.
     """
-    net = Wav2Lip()
-    load_official(net, WAV2LIP, {key: torch.from_numpy(value) for key, value in state.items()})
-    net = folded(net)
     chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
-    return EagerEngine(Painter(net), device, chunk_frames=chunk_frames)
+    net, settings = NETS["wav2lip"].net(lambda _: state), runtime or RuntimeConfig()
+    return best_engine("wav2lip", net, device, settings, chunk_frames).engine

@@ -22,6 +22,7 @@ class CountingEngine:
     """An eager engine that counts its runs."""
 
     backend = "counting"
+    precision = "fp32"
     device = torch.device("cpu")
 
     def __init__(self) -> None:
@@ -229,6 +230,7 @@ class MetaEngine:
     """Runs on torch's device without data; its frames are black."""
 
     backend = "meta"
+    precision = "fp32"
     device = torch.device("meta")
 
     def run(self, *inputs: torch.Tensor) -> torch.Tensor:

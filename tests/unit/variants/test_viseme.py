@@ -18,6 +18,7 @@ class CountingEngine:
     """Returns its crops, each one level brighter, and remembers the batches it saw."""
 
     backend = "counting"
+    precision = "fp32"
     device = torch.device("cpu")
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ class FakeAnimator:
     """Draws every frame in one grey, the first volume's mean; remembers what it was given."""
 
     backend = "fake"
+    precision = "fp32"
     device = torch.device("cpu")
 
     def __init__(self) -> None:

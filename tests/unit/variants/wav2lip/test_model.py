@@ -6,6 +6,7 @@ import torch
 
 from app.models.wav2lip.painter import Painter
 from app.runtime.eager import EagerEngine
+from app.runtime.engine import Engine
 from app.values import LipGroup
 from app.variants.wav2lip.crop import to_faces, to_inputs
 from app.variants.wav2lip.model import Wav2LipModel, wav2lip_engine
@@ -13,7 +14,7 @@ from app.weights.seeded import seeded
 
 
 @pytest.fixture(scope="module")
-def engine() -> EagerEngine:
+def engine() -> Engine:
     return wav2lip_engine(seeded("wav2lip"), "cpu")
 
 
@@ -26,9 +27,10 @@ def group(seed: int, frames: int) -> LipGroup:
     )
 
 
-def test_pixels_go_in_and_out_as_the_published_script_converts_them(engine: EagerEngine) -> None:
+def test_pixels_go_in_and_out_as_the_published_script_converts_them(engine: Engine) -> None:
     model, one = Wav2LipModel(engine, "seeded", "Apache-2.0"), group(0, 2)
     (painted,) = model.paint([one])
+    assert isinstance(engine, EagerEngine)
     painter = engine._net
     assert isinstance(painter, Painter)
     with torch.inference_mode():
@@ -40,7 +42,7 @@ def test_pixels_go_in_and_out_as_the_published_script_converts_them(engine: Eage
     assert painted.std() > 5
 
 
-def test_sessions_in_one_run_are_painted_as_alone(engine: EagerEngine) -> None:
+def test_sessions_in_one_run_are_painted_as_alone(engine: Engine) -> None:
     model = Wav2LipModel(engine, "seeded", "Apache-2.0")
     groups = [group(1, 3), group(2, 1)]
     together = model.paint(groups)
@@ -50,6 +52,6 @@ def test_sessions_in_one_run_are_painted_as_alone(engine: EagerEngine) -> None:
     assert np.abs(together[0][:1].astype(int) - together[1]).mean() > 1
 
 
-def test_a_card_says_that_the_weights_are_made_up(engine: EagerEngine) -> None:
+def test_a_card_says_that_the_weights_are_made_up(engine: Engine) -> None:
     card = Wav2LipModel(engine, "seeded", "Apache-2.0").card
     assert (card.variant, card.weights, card.embedded) == ("wav2lip", "seeded", False)

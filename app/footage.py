@@ -1,0 +1,77 @@
+"""Real inputs of the published nets: a photo and speech, through face, media and variants.
+
+Engines in INT8 are calibrated on them, and any engine can be judged by them.
+"""
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.demo.run import demo_portrait, demo_speech
+from app.errors import NoFace
+from app.face.analyzer import FaceAnalyzer
+from app.face.choice import PHOTO_HINT, face_px
+from app.face.config import FaceConfig
+from app.face.nets import FaceNets
+from app.media.config import MediaConfig
+from app.media.image import decode_portrait, fit
+from app.media.mel import log_mel, mel_windows
+from app.media.resample import Resampler
+from app.media.samples import decode_mono
+from app.pipeline.motion import idle_motion
+from app.values import FaceMesh, Portrait
+from app.variants.calibration import animator_frames, wav2lip_frames
+from app.variants.liveportrait.nets import load_nets
+from app.weights.store import WeightStore
+
+FRAMES = 16
+LONGER_SIDE_PX = 512
+FILMED = ("wav2lip", "animator")
+"""Nets of which there are frames."""
+
+Weights = Callable[[str], Mapping[str, NDArray[Any]]]
+
+
+def footage(
+    name: str, weights: Weights, portrait: bytes | None = None, speech: bytes | None = None
+) -> tuple[Tensor, ...]:
+    """Return 16 frames of a net's inputs, spread over a recording.
+
+    Args:
+        name: of `FILMED`.
+        weights: of the published nets; the animator's frames need its neighbours.
+        portrait: a photo with a face; the demo's if absent.
+        speech: a recording; the demo's if absent.
+
+    Raises:
+        AppError: a file is not taken, there is no face, or the face nets are not there.
+    """
+    picture, mesh = _sitter(portrait or demo_portrait())
+    levels = log_mel(_at_16_khz(speech or demo_speech()))
+    # 80 steps of the spectrum are a second.
+    rate = Fraction(FRAMES * 80, levels.shape[1])
+    motion = idle_motion(FRAMES, rate, seed=1)
+    if name == "wav2lip":
+        return wav2lip_frames(picture, mesh, motion, mel_windows(levels, FRAMES, rate))
+    return animator_frames(load_nets(weights, "cpu"), picture, mesh, motion)
+
+
+def _at_16_khz(data: bytes) -> NDArray[np.float32]:
+    samples, rate_hz = decode_mono(data)
+    resampler = Resampler(1, rate_hz, 16_000)
+    parts = [resampler.push(samples[None]), resampler.flush()]
+    return np.asarray(np.concatenate(parts, axis=1)[0], np.float32)
+
+
+def _sitter(data: bytes) -> tuple[Portrait, FaceMesh]:
+    """Return a photo and the mesh of its largest face."""
+    decoded = decode_portrait(data, MediaConfig())
+    picture = fit(decoded.portrait, LONGER_SIDE_PX).portrait
+    faces = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig()).analyze(picture.pixels)
+    if not faces:
+        raise NoFace("The photo shows no face.", PHOTO_HINT)
+    return picture, max(faces, key=lambda mesh: face_px(mesh.points))

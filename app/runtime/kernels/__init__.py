@@ -1,0 +1,1 @@
+"""Triton kernels; imported only where a CUDA GPU is, by `app.runtime.fast.operations`."""

@@ -1,0 +1,171 @@
+"""Convolution as an implicit matrix product whose operands the tensor copy engine fetches.
+
+B images, Z planes, H height, W width, C input and N output channels, channels last throughout.
+What lies outside an image reads as 0, which is the padding. Rows of taps are contiguous in the
+image whose rows the P planes interleave: row P i + j of it is row i of plane j.
+"""
+
+import triton
+import triton.language as tl
+
+AHEAD = tl.constexpr(8)
+"""Rows by which positions are moved up so that dividing them never meets a negative one."""
+
+
+@triton.jit
+def _position(
+    tile, H, W, planes, HIGH: tl.constexpr, WIDE: tl.constexpr, PHASES: tl.constexpr,
+    N_TILES: tl.constexpr,
+):  # fmt: skip
+    """Return what a program computes: image, plane, first row and column, output tile, phase."""
+    n_tile = tile % N_TILES
+    tile = tile // N_TILES
+    w0 = tile % (W // WIDE) * WIDE
+    tile = tile // (W // WIDE)
+    h0 = tile % (H // HIGH) * HIGH
+    tile = tile // (H // HIGH)
+    phase = tile % (PHASES * PHASES)
+    tile = tile // (PHASES * PHASES)
+    return tile // planes, tile % planes, h0, w0, n_tile, phase
+
+
+@triton.jit
+def _rows(y_phase, x_phase):
+    """Return a phase's first row and how many follow, then its columns alike."""
+    return tl.load(y_phase), tl.load(y_phase + 1), tl.load(x_phase), tl.load(x_phase + 1)
+
+
+@triton.jit
+def _normalised(x, moments, b, columns, N: tl.constexpr, PARTS: tl.constexpr):
+    """Return x by the mean and variance of its image and channel, which `moments` has in parts."""
+    parts = moments + (b * PARTS + tl.arange(0, PARTS)[:, None]) * 2 * N + columns[None, :]
+    means = tl.load(parts)
+    mean = tl.sum(means, 0) / PARTS
+    away = means - mean[None, :]
+    variance = tl.sum(tl.load(parts + N) + away * away, 0) / PARTS
+    return (x - mean[None, :]) * tl.rsqrt(variance + 1e-5)[None, :]
+
+
+@triton.jit
+def _summed(
+    x, weight, second_weight, rows, base, place, n0,
+    ALL: tl.constexpr, FIRST: tl.constexpr, SECOND: tl.constexpr, STEP: tl.constexpr,
+    STEPS: tl.constexpr, SHARE: tl.constexpr, N: tl.constexpr, DEEP: tl.constexpr,
+    AREA: tl.constexpr, STRIPES: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """Return the sums over all taps and channels, in float32: (ALL, FIRST), (ALL, SECOND)."""
+    sy, ny, sx, nx = rows
+    b, z0, h0, w0 = place
+    first = tl.zeros((ALL, FIRST), tl.float32)
+    second = tl.zeros((ALL, SECOND), tl.float32)
+    share = 65536 // nx + 1
+    for i in tl.range(0, DEEP * ny * nx * STEPS, num_stages=STAGES):
+        tap = i // STEPS
+        k = i % STEPS * STEP
+        tz = tap // AREA if DEEP > 1 else 0
+        flat = tap - tz * AREA
+        # A division by what is not known beforehand would take longer than a step's products.
+        ty = (flat * share) >> 16
+        ry = sy + ty + AHEAD * STRIPES
+        rx = sx + (flat - ty * nx) + AHEAD * STRIPES
+        z = z0 + tz - DEEP // 2
+        if STRIPES > 1:
+            z = ry % STRIPES * STRIPES + rx % STRIPES
+        box = x.load([b, z, h0 + ry // STRIPES - AHEAD, w0 + rx // STRIPES - AHEAD, k])
+        samples = box.reshape(ALL, STEP)
+        row = (base + tap) * SHARE + n0
+        first = tl.dot(samples, weight.load([row, k]).T, first)
+        if SECOND > 1:
+            second = tl.dot(samples, second_weight.load([row + N, k]).T, second)
+    return first, second
+
+
+@triton.jit
+def _seen(
+    other, box, at, columns, W,
+    HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, N: tl.constexpr,
+    UP: tl.constexpr, BOXED: tl.constexpr,
+):  # fmt: skip
+    """Return the tile of `other` that lies under the result's, in float32."""
+    row, h0, w0, y_of, x_of = at
+    if BOXED:
+        first = tl.min(columns, 0)
+        tile = box.load([row + h0, y_of // UP, w0, x_of // UP, first])
+        seen = tile.reshape(HIGH * WIDE, FIRST).to(tl.float32)
+    else:
+        m = tl.arange(0, HIGH * WIDE)
+        low = (row // UP + (h0 + m // WIDE) // UP) * (W // UP) + (w0 + m % WIDE) // UP
+        place = other + low[:, None].to(tl.int64) * N + columns[None, :]
+        seen = tl.load(place).to(tl.float32)
+    return seen
+
+
+@triton.jit
+def _pixels(at, W, HIGH: tl.constexpr, WIDE: tl.constexpr, PHASES: tl.constexpr):
+    """Return where the tile's samples are written, as numbers of pixels."""
+    row, h0, w0, y_of, x_of = at
+    m = tl.arange(0, HIGH * WIDE)
+    inside = tl.where(PHASES > 1, x_of, 0)
+    row = (row + h0 + m // WIDE) * PHASES + tl.where(PHASES > 1, y_of, 0)
+    return (row * W + w0 + m % WIDE) * PHASES + inside
+
+
+@triton.jit
+def _write(to, y, columns, SLOPE: tl.constexpr):
+    """Write a tile behind its rectifier, each row of it at its own place."""
+    if SLOPE < 1:
+        y = tl.where(y > 0, y, y * SLOPE)
+    tl.store(to + columns[None, :], y.to(to.dtype.element_ty))
+
+
+@triton.jit
+def convolve(
+    x, weight, second_weight, phases, bias, other, seen_box, moments, out, H, W, planes, out_width,
+    HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr,
+    PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr,
+    N: tl.constexpr, EXTRA: tl.constexpr, DEEP: tl.constexpr, AREA: tl.constexpr,
+    MODULATES: tl.constexpr, ADDS: tl.constexpr, PARTS: tl.constexpr, UP: tl.constexpr,
+    SLOPE: tl.constexpr, APART: tl.constexpr, BOXED: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """Write one tile: HIGH rows x WIDE columns x FIRST output channels of one plane and phase.
+
+    AREA: taps per plane where there is one phase.
+    EXTRA: output channels beyond N, which is a power of 2 then and one tile.
+    BOXED: `other` is seen as (images x planes x H, phases, W, phases, channels), so that a tile
+    of one phase is a box.
+    MODULATES: the second half of the weights makes an offset, and the first a gain, of `other`
+    normalised by `moments` and repeated UP times. ADDS: `other` is added. APART: phases go to
+    planes of their own; else they interleave.
+    """
+    ALL: tl.constexpr = HIGH * WIDE
+    tile = tl.program_id(0)
+    b, z, h0, w0, n_tile, phase = _position(tile, H, W, planes, HIGH, WIDE, PHASES, N // FIRST)
+    y_of, x_of = phase // PHASES, phase % PHASES
+    rows = _rows(phases + y_of * 2, phases + x_of * 2)
+    base = tl.load(phases + 2 * PHASES + phase)
+    SECOND: tl.constexpr = FIRST if MODULATES else (EXTRA if EXTRA else 1)
+    SHARE: tl.constexpr = 2 * N if MODULATES else N + EXTRA
+    gain, offset = _summed(
+        x, weight, second_weight, rows, base, (b, z, h0, w0), n_tile * FIRST,
+        ALL, FIRST, SECOND, STEP, (WIDTH + STEP - 1) // STEP, SHARE, N, DEEP, AREA,
+        STRIPES, STAGES,
+    )  # fmt: skip
+    columns = n_tile * FIRST + tl.arange(0, FIRST)
+    y = gain + tl.load(bias + columns)[None, :]
+    row = (b * planes + z) * H
+    if MODULATES or ADDS:
+        at = (row, h0, w0, y_of, x_of)
+        seen = _seen(other, seen_box, at, columns, W, HIGH, WIDE, FIRST, N, UP, BOXED)
+        if MODULATES:
+            seen = _normalised(seen, moments, b, columns, N, PARTS)
+            y = y * seen + (offset + tl.load(bias + N + columns)[None, :])
+        else:
+            y += seen
+    if APART:
+        row = (b * PHASES * PHASES + phase) * H
+    pixel = _pixels((row, h0, w0, y_of, x_of), W, HIGH, WIDE, 1 if APART else PHASES)
+    to = out + pixel[:, None].to(tl.int64) * out_width
+    _write(to, y, columns, SLOPE)
+    if EXTRA > 0:
+        columns = N + tl.arange(0, EXTRA)
+        _write(to, offset + tl.load(bias + columns)[None, :], columns, SLOPE)
