@@ -8,9 +8,17 @@ from app.weights.manifest import MANIFEST
 logger = logging.getLogger("ray.serve")  # Ray adds deployment and replica
 
 
+SLOW = (
+    "On a CPU, liveportrait takes seconds a frame: give session.group_frames 1 and "
+    "session.call_deadline_s 120, or videos end in the error `deadline`."
+)
+
+
 def announce(deployment: str, card: ModelCard) -> None:
     """Write what a replica serves; for when its model was just loaded."""
     logger.info(announcement(deployment, card))
+    if card.variant == "liveportrait" and card.device == "cpu":
+        logger.warning(SLOW)
 
 
 def announcement(deployment: str, card: ModelCard) -> str:

