@@ -26,6 +26,7 @@ ARGS = {
     "lips": {"variant": "wav2lip", "weights": "seeded"},
     # A frame of LivePortrait takes seconds on a CPU.
     "session": {"group_frames": 1, "call_deadline_s": 240.0},
+    "runtime": {"backend": "eager"},  # whatever somebody built on this machine
 }
 
 
