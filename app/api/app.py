@@ -50,7 +50,7 @@ def create_app(
         },
     )
     file = KeyFile(config.keys_file) if config.keys_file else None
-    keys = Keys(config.keys, peers_hidden, file.keys if file else None)
+    keys = Keys(config.keys, peers_hidden, file.current if file else None)
     guarded = Gate(BodyLimit(app, config), keys, sessions)
     answering = ExceptionMiddleware(guarded, {AppError: problems.on_app_error})
     return Requests(answering, service.observe, frozenset(route.path for route in table))

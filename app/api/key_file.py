@@ -36,7 +36,7 @@ class KeyFile:
         self._stamp: Stamp | None = None
         self._keys: tuple[KeyConfig, ...] = ()
 
-    def keys(self) -> tuple[KeyConfig, ...]:
+    def current(self) -> tuple[KeyConfig, ...]:
         """Return the keys that the file holds now."""
         stamp = self._now()
         if stamp is None or stamp != self._stamp:

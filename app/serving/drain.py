@@ -20,6 +20,9 @@ EXPORT_URL = "http://127.0.0.1:8080/metrics"
 RUNNING = ("ray_serve_replica_processing_queries", "ray_serve_num_ongoing_http_requests")
 """Calls that the replicas on this node are busy with, and requests of its proxy."""
 
+DRAIN_S = 60.0
+"""Longest wait for Ray to agree."""
+
 POLL_S = 5.0
 SETTLED = 3
 """So often in a row must nothing run: Ray renews what it exports every few seconds."""
@@ -32,13 +35,21 @@ def running(text: str) -> float:
     return sum(sample.value for family in families for sample in family.samples)
 
 
+def drain_command(deadline_s: float) -> list[str]:
+    """Return the command that asks Ray to move work off this node within so many seconds."""
+    ray = Path(sys.executable).with_name("ray")
+    reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "The pod ends."]
+    deadline = ["--deadline-remaining-seconds", str(int(deadline_s))]
+    return [str(ray), "drain-node", *reason, *deadline]
+
+
 def start_draining(deadline_s: float) -> bool:
     """Ask Ray to move work off this node; return whether it agreed."""
-    ray = Path(sys.executable).with_name("ray")
-    command = [str(ray), "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
-    command += ["--reason-message", "The pod ends."]
-    command += ["--deadline-remaining-seconds", str(int(deadline_s))]
-    return subprocess.run(command, check=False, timeout=60).returncode == 0
+    try:
+        asked = subprocess.run(drain_command(deadline_s), check=False, timeout=DRAIN_S)
+    except subprocess.TimeoutExpired:
+        return False  # the head may be ending too
+    return asked.returncode == 0
 
 
 def exported() -> str:

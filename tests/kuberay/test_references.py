@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.kuberay.rendered import FOLDERS, KUBERAY, ROOT, containers, of_kind, pods, rendered
+from tests.kuberay.rendered import (
+    FOLDERS,
+    KUBERAY,
+    ROOT,
+    containers,
+    of_kind,
+    pods,
+    ray_cluster,
+    rendered,
+)
 
 each_folder = pytest.mark.parametrize("folder", FOLDERS)
 
@@ -167,15 +176,15 @@ def test_mounts_have_volumes_and_keys_lie_where_the_configuration_says(folder: s
 
 @each_folder
 def test_ray_finds_its_redis(folder: str) -> None:
-    from tests.kuberay.rendered import ray_cluster
-
     options = ray_cluster(folder)["gcsFaultToleranceOptions"]
     host, port = options["redisAddress"].removeprefix("redis://").split(":")
     (service,) = (s for s in of_kind(folder, "Service") if s["metadata"]["name"] == host)
     assert int(port) in [entry["port"] for entry in service["spec"]["ports"]]
     secret = options["redisPassword"]["valueFrom"]["secretKeyRef"]
     (redis,) = selected(folder, {"matchLabels": service["spec"]["selector"]})
-    assert ("Secret", secret["name"], secret["key"]) in list(references(redis))
+    assert ("Secret", secret["name"], "") in list(references(redis))
+    assert secret["key"] in readme_secrets()[secret["name"]]
+    assert f"/{secret['key']})" in redis["spec"]["containers"][0]["args"][0]
 
 
 @each_folder

@@ -20,6 +20,7 @@ from tests.kuberay.rendered import (
     ROOT,
     containers,
     deployments,
+    of_kind,
     pods,
     ray_cluster,
     ray_service,
@@ -225,8 +226,6 @@ def test_versions_agree(folder: str) -> None:
 
 @each_folder
 def test_what_is_served_is_what_is_fetched(folder: str) -> None:
-    from tests.kuberay.rendered import of_kind
-
     (config,) = of_kind(folder, "ConfigMap")
     (application,) = serve_config(folder)["applications"]
     args = AppArgs.model_validate(application["args"])
