@@ -41,14 +41,15 @@ def is_cuda(name: str) -> bool:
 def licence(distribution: metadata.Distribution) -> str:
     """Return what a distribution says of its licence, in a few words."""
     about = distribution.metadata
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in about:
+        return about["License-Expression"]
     classifiers = [
         entry.rpartition(" :: ")[2]
         for entry in about.get_all("Classifier") or []
         if entry.startswith("License ::") and not entry.endswith("OSI Approved")
     ]
-    said = ", ".join(classifiers) or str(about.get("License") or "").strip().split("\n")[0]
+    stated = (about.get_all("License") or [""])[0].strip().split("\n")[0]
+    said = ", ".join(classifiers) or stated
     return said[:80] or "see its files"
 
 

@@ -52,10 +52,11 @@ def bounds(deployment: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def cpus(folder: str, which: int) -> float:
-    return sum(
+    total: float = sum(
         bounds(one)[which] * one["ray_actor_options"]["num_cpus"]
         for one in deployments(folder).values()
     )
+    return total
 
 
 def ray_container(group: dict[str, Any]) -> dict[str, Any]:
