@@ -101,11 +101,12 @@ def test_its_arithmetic_is_that_of_the_manifests(folder: str) -> None:
 def test_its_numbers_follow_from_the_benchmark() -> None:
     text = (ROOT / "README.md").read_text()
     rows = ("LivePortrait, warping, 16", "LivePortrait, decoder, 16", "Wav2Lip, 32")
-    found = [re.search(rf"\| {row} \| \**([\d.]+)\** \|", text) for row in rows]
+    found = [re.search(rf"\| {row} \|.*?\*\*([\d.]+)\*\* \|", text) for row in rows]
     frame_ms = sum(float(match[1]) for match in found if match)
     assert len([match for match in found if match]) == 3
-    assert round(frame_ms, 1) == 3.2
+    assert round(frame_ms, 1) == 2.4
     assert f"= {frame_ms:.1f} ms at large batches" in section()
-    assert round(80 * 25 * 3.2 / 800) == 8
-    assert int(1000 / frame_ms / 25) == 12
-    assert f"each at 310 / 4 = {310 / 4:.0f} frames a second" in section()
+    assert round(80 * 25 * 2.4 / 800) == 6
+    assert int(1000 / frame_ms / 25) == 16
+    assert 1000 / frame_ms >= 410
+    assert f"each at 410 / 4 = {410 / 4:.0f} frames a second" in section()
