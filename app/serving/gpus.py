@@ -1,4 +1,4 @@
-"""GPUs that Ray counts on this node and that a model does not use: found, and warned of.
+"""A replica's GPU: how much of it Ray gave, and GPUs of this node that nobody uses.
 
 Ray's count is asked and not torch, because a replica from which GPUs are hidden sees none; nor
 `/proc/driver/nvidia`, which shows a host's GPUs also in containers that were given none.
@@ -11,7 +11,7 @@ from typing import Any
 import ray
 
 from app.variants.config import Device
-from app.variants.device import blindness
+from app.variants.device import blindness, hold_to
 
 logger = logging.getLogger("ray.serve")  # Ray adds deployment and replica
 
@@ -28,6 +28,13 @@ def warn_of_idle_gpus(deployment: str, asked: Device, device: str) -> None:
         warning = idle_gpus_warning(deployment, gpus_here())
         if warning:
             logger.warning(warning)
+
+
+def keep_to_share() -> None:
+    """Hold this process to its share of a GPU's memory: Ray reserves shares, and no more."""
+    if ray.is_initialized():
+        resources = ray.get_runtime_context().get_assigned_resources()
+        hold_to(float(resources.get("GPU", 0.0)))
 
 
 def gpus_here() -> int:

@@ -14,11 +14,11 @@ from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
-from app.serving.gpus import warn_of_idle_gpus
+from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import LipGroup, ModelCard
 from app.variants.config import LipsConfig
-from app.variants.device import choose_device
+from app.variants.device import choose_device, memory_errors
 from app.variants.lips import LipModel
 from app.variants.viseme import Viseme
 from app.variants.wav2lip.model import Wav2LipModel, wav2lip_engine
@@ -60,6 +60,7 @@ class LipSync:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
+                keep_to_share()
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("LipSync", self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
@@ -82,7 +83,8 @@ class LipSync:
 
     def _paint(self, groups: Sequence[LipGroup]) -> list[NDArray[np.uint8]]:
         """Run the model; on the slot's thread."""
-        return self._load().paint(groups)
+        with memory_errors():
+            return self._load().paint(groups)
 
 
 def _make(config: LipsConfig, weights: WeightsConfig, runtime: RuntimeConfig) -> LipModel:

@@ -16,11 +16,11 @@ from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
-from app.serving.gpus import warn_of_idle_gpus
+from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
-from app.variants.device import choose_device
+from app.variants.device import choose_device, memory_errors
 from app.variants.liveportrait.landmark_net import find_landmarks
 from app.variants.liveportrait.model import LivePortrait
 from app.variants.liveportrait.nets import load_nets
@@ -77,6 +77,7 @@ class PortraitAnimator:
         """Return the model, made once although a probe and the slot may ask for it at a time."""
         with self._loading:
             if self._model is None:
+                keep_to_share()
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("PortraitAnimator", self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
@@ -103,6 +104,10 @@ class PortraitAnimator:
 
     def _work(self, items: Sequence[Item]) -> list[Answer]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
+        with memory_errors():
+            return self._answers(items)
+
+    def _answers(self, items: Sequence[Item]) -> list[Answer]:
         watched = [item for item in items if isinstance(item, DrivingFaces)]
         calls = [item for item in items if not isinstance(item, DrivingFaces)]
         performances = iter(self._load().watch(watched) if watched else ())

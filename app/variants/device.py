@@ -1,6 +1,11 @@
-"""Where a role's net runs: the choice behind the settings `portrait.device` and `lips.device`."""
+"""Where a role's net runs: the choice behind the settings `portrait.device` and `lips.device`.
+
+Also how much of a GPU's memory it may take, and what happens when that is not enough.
+"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -28,6 +33,35 @@ def choose_device(asked: Device, setting: str) -> str:
         f"The setting {setting} is cuda, but this process sees no GPU: {blindness()}.",
         "Serve with what `python -m app.serving config --gpus N` prints, or set it to auto.",
     )
+
+
+def hold_to(share: float) -> None:
+    """Let this process take no more than a share of its GPU's memory, by torch's allocator.
+
+    Several processes may have the same GPU; one that takes all would fail the others.
+
+    Args:
+        share: in (0, 1); any other number sets no limit.
+    """
+    if 0 < share < 1 and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(share)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn a full GPU into a refusal, and give back what torch holds and does not use.
+
+    Raises:
+        NotReady: the memory, or this process's share of it, did not suffice.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise NotReady(
+            "The GPU has no memory left for this request.", "Try again in a few seconds."
+        ) from None
 
 
 def blindness() -> str:

@@ -3,7 +3,7 @@ import torch
 
 from app.errors import NotReady
 from app.variants.config import Device
-from app.variants.device import blindness, choose_device
+from app.variants.device import blindness, choose_device, hold_to, memory_errors
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,27 @@ def test_why_no_gpu_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "without CUDA" not in blindness()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert "nvidia-smi" in blindness()
+
+
+@pytest.mark.parametrize(("share", "set_to"), [(0.45, [0.45]), (0.0, []), (1.0, []), (2.0, [])])
+def test_a_share_of_a_gpu_is_a_limit(
+    share: float, set_to: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limits.append)
+    hold_to(share)
+    assert limits == set_to
+
+
+def test_a_full_gpu_is_a_refusal_and_frees_what_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(True))
+    with pytest.raises(NotReady, match="no memory left"), memory_errors():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    assert freed
+    with pytest.raises(ValueError, match="other"), memory_errors():
+        raise ValueError("other")
