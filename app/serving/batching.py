@@ -21,7 +21,6 @@ same within 7 % for both.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from app.errors import NotReady
+from app.serving.lanes import Lanes
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -78,6 +78,7 @@ class Slot(Generic[Item, Answer]):
         name: of the thread.
         frames: of an item.
         observer: is told of waiting calls and of runs.
+        live: whether an item is of a stream that somebody watches as it is made; see `Lanes`.
     """
 
     def __init__(
@@ -87,14 +88,16 @@ class Slot(Generic[Item, Answer]):
         name: str,
         frames: Callable[[Item], int],
         observer: Observer | None = None,
+        live: Callable[[Item], bool] = lambda item: False,
     ) -> None:
+        self._live = live
         self._work = work
         self._max_calls = max_calls
         self._frames = frames
         self._observer = observer
         # One thread: the replica's event loop stays free, and a GPU is used from one thread only.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._queue: deque[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = deque()
+        self._queue: Lanes[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = Lanes()
         self._runner: asyncio.Task[None] | None = None
         self._waiting = 0
 
@@ -128,7 +131,8 @@ class Slot(Generic[Item, Answer]):
         """
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Answer | Exception]] = [loop.create_future() for _ in tickets]
-        self._queue.extend(zip(tickets, futures, strict=True))
+        for ticket, future in zip(tickets, futures, strict=True):
+            self._queue.put((ticket, future), self._live(ticket.item))
         if self._runner is None:
             self._runner = loop.create_task(self._run_all())
         try:
@@ -155,15 +159,15 @@ class Slot(Generic[Item, Answer]):
             self._runner = None
 
     def _next_batch(self) -> list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]]:
-        """Take the oldest calls that somebody still waits for, and note that they start."""
+        """Take the next calls that somebody still waits for, and note that they start."""
         batch: list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = []
         while self._queue and len(batch) < self._max_calls:
-            ticket, future = self._queue.popleft()
-            if ticket.state == "dropped" or future.done():
-                _resolve(future, _interrupted())
-            else:
-                ticket.state = "started"
-                batch.append((ticket, future))
+            for ticket, future in self._queue.take(self._max_calls - len(batch)):
+                if ticket.state == "dropped" or future.done():
+                    _resolve(future, _interrupted())
+                else:
+                    ticket.state = "started"
+                    batch.append((ticket, future))
         if batch:
             self._wait(-len(batch))
             if self._observer:
