@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,7 +85,7 @@ class Gate:
         Raises:
             Unauthorized: no key, or a wrong one.
             BadRequest: the request bears a header with which clients would steer the proxy.
-            OverCapacity: all places are taken, or all of this client.
+            OverCapacity: all places are taken and none comes soon, or all of this client.
         """
         if scope["type"] not in ("http", "websocket") or scope["path"] in self.OPEN:
             await self._app(scope, receive, send)
@@ -94,10 +94,10 @@ class Gate:
         headers = Headers(scope=scope)
         if steering := [name for name in STEERING_HEADERS if name in headers]:
             raise BadRequest(f"Clients may not send the header {steering[0]}.", "Leave it out.")
-        with self._place(scope, client):
+        async with self._place(scope, client):
             await self._app(scope, receive, send)
 
-    def _place(self, scope: Scope, client: Client) -> AbstractContextManager[None]:
+    def _place(self, scope: Scope, client: Client) -> AbstractAsyncContextManager[None]:
         brings_work = scope["type"] == "http" and scope["method"] == "POST"
         return self._sessions.admitted(client) if brings_work else nullcontext()
 

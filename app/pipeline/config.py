@@ -9,8 +9,16 @@ class SessionConfig(Settings):
     """How one session is cut into work for the models."""
 
     max_sessions: int = Field(default=8, ge=1)
-    """Sessions that one ingress replica takes at once, uploads included; more are answered 429.
-    Below its `max_ongoing_requests`, so that health checks still get through."""
+    """Sessions that one ingress replica takes at once, uploads included; more wait or are answered
+    429. With those that wait below its `max_ongoing_requests`, so that health checks still get
+    through."""
+
+    max_waiting: int = Field(default=4, ge=0)
+    """Sessions that wait for a place in one ingress replica, before their body is read."""
+
+    max_wait_s: float = Field(default=20.0, gt=0)
+    """Wall-clock seconds that one waits at most; whoever would wait longer, by how long sessions
+    took lately, is answered 429 at once, with a `Retry-After` by the same measure."""
 
     group_frames: int = Field(default=8, ge=1, le=32)
     """Consecutive frames that travel together in one call."""

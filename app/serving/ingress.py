@@ -59,8 +59,12 @@ class Ingress:
         self._heap = Heap()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
+        settings = self._args.session
         sessions = Sessions(
-            self._args.session.max_sessions, lambda running: self._meters.set(SESSIONS, running)
+            settings.max_sessions,
+            lambda running: self._meters.set(SESSIONS, running),
+            max_waiting=settings.max_waiting,
+            max_wait_s=settings.max_wait_s,
         )
         # HAProxy connects from this machine, whoever asked, and Ray lets it not say who did.
         peers_hidden = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
