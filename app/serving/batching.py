@@ -21,6 +21,7 @@ same within 7 % for both.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +30,13 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from app.errors import NotReady
 from app.serving.lanes import Lanes
+from app.serving.speed import Pace, Speed
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+GROUP_FRAMES = 8
+"""Frames of a usual call: so many times its calls are a full run."""
 
 CONCURRENT_BATCHES = 32
 """Batches that `@serve.batch` may have under way; they meet in the slot."""
@@ -100,6 +105,11 @@ class Slot(Generic[Item, Answer]):
         self._queue: Lanes[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = Lanes()
         self._runner: asyncio.Task[None] | None = None
         self._waiting = 0
+        self._speed = Speed(max_calls * GROUP_FRAMES)
+
+    def pace(self) -> Pace | None:
+        """Return what full runs make; nothing before the first run."""
+        return self._speed.pace()
 
     async def submit(
         self, item: Item, batched: Callable[[Ticket[Item]], Awaitable[Any]]
@@ -196,7 +206,10 @@ class Slot(Generic[Item, Answer]):
     def _blocking(self, items: list[Item]) -> list[Answer]:
         """Do the work; on the executor's thread."""
         try:
-            return self._work(items)
+            start_s = time.perf_counter()
+            answers = self._work(items)
+            self._speed.note(sum(map(self._frames, items)), time.perf_counter() - start_s)
+            return answers
         except (asyncio.CancelledError, FutureCancelledError) as error:
             # Of something inside; passed on, it would look as if this run were cancelled.
             raise _interrupted() from error

@@ -16,6 +16,7 @@ from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
+from app.serving.speed import Pace
 from app.values import LipGroup, ModelCard
 from app.variants.config import LipsConfig
 from app.variants.device import choose_device, memory_errors
@@ -55,6 +56,10 @@ class LipSync:
         if self._model is None:
             await asyncio.to_thread(self._load)
         return self._load().card
+
+    async def pace(self) -> Pace | None:
+        """Return what this replica can do; nothing before its first run."""
+        return self._slot.pace()
 
     def _load(self) -> LipModel:
         """Return the model, made once although a probe and the slot may ask for it at a time."""

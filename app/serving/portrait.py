@@ -18,6 +18,7 @@ from app.serving.calls import AnimateCall, Sitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
 from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.meters import Meters, SlotMeter
+from app.serving.speed import Pace
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
 from app.variants.device import choose_device, memory_errors
@@ -72,6 +73,10 @@ class PortraitAnimator:
         if self._model is None:
             await asyncio.to_thread(self._load)
         return self._load().card
+
+    async def pace(self) -> Pace | None:
+        """Return what this replica can do; nothing before its first run."""
+        return self._slot.pace()
 
     def _load(self) -> PortraitModel[Any]:
         """Return the model, made once although a probe and the slot may ask for it at a time."""

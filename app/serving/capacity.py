@@ -1,0 +1,96 @@
+"""How many frames a second the whole application can make now, for one ingress replica's share."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import ray
+from ray import serve
+
+from app.errors import AppError
+from app.serving.calls import call
+from app.serving.models import Models
+from app.serving.speed import Pace
+
+FRESH_S = 2.0
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """What runs: replicas of each deployment, and CPUs for all of them."""
+
+    of: Mapping[str, int]
+    cpus: float
+
+
+class Capacity:
+    """Asks, and remembers the answer for a moment.
+
+    Args:
+        models: where the models run.
+        own: what this ingress replica does per frame; encoding is its work.
+        running: what runs.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        own: Callable[[], Pace | None],
+        running: Callable[[], Awaitable[Replicas]],
+    ) -> None:
+        self._models = models
+        self._own = own
+        self._running = running
+        self._known: float | None = None
+        self._asked_s = -FRESH_S
+
+    async def frames_per_s(self) -> float | None:
+        """Return this replica's share of the capacity; None while nothing was measured."""
+        if time.monotonic() - self._asked_s >= FRESH_S:
+            self._asked_s = time.monotonic()
+            # While a model starts or is lost, what was known holds until the next time.
+            with suppress(AppError, TimeoutError):
+                self._known = await self._measured()
+        return self._known
+
+    async def _measured(self) -> float | None:
+        handles = (self._models.portrait, self._models.lips)
+        portrait, lips, running = await asyncio.gather(
+            *(call(handle.pace, deadline_s=ANSWER_S) for handle in handles), self._running()
+        )
+        return shared(portrait, lips, self._own(), running)
+
+
+def shared(
+    portrait: Pace | None, lips: Pace | None, own: Pace | None, running: Replicas
+) -> float | None:
+    """Return the least of what engines and CPUs make, in frames/s, over the ingress replicas.
+
+    Args:
+        portrait: of one replica, as are the others.
+        lips: likewise.
+        own: of an ingress replica.
+        running: what runs.
+    """
+    engines = {"PortraitAnimator": portrait, "LipSync": lips}
+    limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items() if pace]
+    cpu_s = sum(pace.cpu_s for pace in (portrait, lips, own) if pace)
+    if cpu_s:
+        limits.append(running.cpus / cpu_s)
+    return min(limits) / max(1, running.of.get("Ingress", 1)) if limits else None
+
+
+async def replicas(application: str) -> Replicas:
+    """Return what runs of an application on this cluster."""
+    status = await asyncio.to_thread(serve.status)
+    deployments = status.applications[application].deployments
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    # What Ray counts on a machine of one's own is a setting; the machine itself is not.
+    cpus = os.cpu_count() or 1 if len(nodes) == 1 else ray.cluster_resources().get("CPU", 1.0)
+    return Replicas(
+        {name: of.replica_states.get("RUNNING", 0) for name, of in deployments.items()}, float(cpus)
+    )
