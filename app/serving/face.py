@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 from ray import serve
 
-from app.errors import WeightsError
+from app.errors import NotReady, WeightsError
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
@@ -43,7 +43,7 @@ class FaceAnalyzer:
         work = self._meter.timed(self._analyze)
         self._slot = Slot(work, MAX_CALLS, "face", _images, self._meter)
         # Told by `ready`; raised here, Ray would try again and give up.
-        with suppress(WeightsError):
+        with suppress(NotReady, WeightsError):
             self._load()
 
     async def ready(self) -> ModelCard:
