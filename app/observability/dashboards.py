@@ -19,55 +19,67 @@ def _service() -> Dashboard:
         "Digital Human: service",
         [
             *_units(),
-            Panel(
-                "Requests by outcome",
-                "reqps",
-                [
-                    Query(_rate(metrics.REQUESTS, "route, outcome", WORK), "{{route}} {{outcome}}"),
-                ],
-                "Outcomes are `ok`, `abandoned` where the client left, or an error's code.",
-            ),
-            Panel(
-                "Requests that did not work out",
-                "percentunit",
-                [
-                    Query("digital_human:faults:ratio", "faults of the server"),
-                    Query("digital_human:busy:ratio", "turned away"),
-                    Query("digital_human:refused:ratio", "refused"),
-                ],
-            ),
-            _quantiles("Time to first frame", "s", "first_fragment_seconds"),
-            _quantiles("Time to last byte, by route", "s", "latency_seconds", "{{route}} "),
-            _quantiles(
-                "Real-time factor",
-                "short",
-                "real_time_ratio",
-                about="Seconds of rendering for a second of video; a live stream needs 1 at most.",
-            ),
-            Panel("Late frames", "percentunit", [Query("digital_human:late_frames:ratio", "late")]),
-            Panel(
-                "Sessions under way",
-                "short",
-                [Query(f"sum({metrics.SESSIONS.exported})", "sessions")],
-            ),
-            Panel(
-                "Admission",
-                "reqps",
-                [Query(_rate(metrics.ADMISSIONS, "decision"), "{{decision}}")],
-            ),
-            Panel(
-                "Stages, 95th percentile",
-                "s",
-                [Query(_p95(metrics.STAGE, "stage"), "{{stage}}")],
-                "Waiting included. The last six are of a group of frames, the others of a request.",
-            ),
-            Panel(
-                "Sound against picture at the end, 99th percentile",
-                "s",
-                [Query(_p(0.99, metrics.AV_OFFSET, "route"), "{{route}}")],
-            ),
+            *_requests(),
+            *_times(),
         ],
     )
+
+
+def _requests() -> list[Panel]:
+    return [
+        Panel(
+            "Requests by outcome",
+            "reqps",
+            [
+                Query(_rate(metrics.REQUESTS, "route, outcome", WORK), "{{route}} {{outcome}}"),
+            ],
+            "Outcomes are `ok`, `abandoned` where the client left, or an error's code.",
+        ),
+        Panel(
+            "Requests that did not work out",
+            "percentunit",
+            [
+                Query("digital_human:faults:ratio", "faults of the server"),
+                Query("digital_human:busy:ratio", "turned away"),
+                Query("digital_human:refused:ratio", "refused"),
+            ],
+        ),
+    ]
+
+
+def _times() -> list[Panel]:
+    return [
+        _quantiles("Time to first frame", "s", "first_fragment_seconds"),
+        _quantiles("Time to last byte, by route", "s", "latency_seconds", "{{route}} "),
+        _quantiles(
+            "Real-time factor",
+            "short",
+            "real_time_ratio",
+            about="Seconds of rendering for a second of video; a live stream needs 1 at most.",
+        ),
+        Panel("Late frames", "percentunit", [Query("digital_human:late_frames:ratio", "late")]),
+        Panel(
+            "Sessions under way",
+            "short",
+            [Query(f"sum({metrics.SESSIONS.exported})", "sessions")],
+        ),
+        Panel(
+            "Admission",
+            "reqps",
+            [Query(_rate(metrics.ADMISSIONS, "decision"), "{{decision}}")],
+        ),
+        Panel(
+            "Stages, 95th percentile",
+            "s",
+            [Query(_p95(metrics.STAGE, "stage"), "{{stage}}")],
+            "Waiting included. The last six are of a group of frames, the others of a request.",
+        ),
+        Panel(
+            "Sound against picture at the end, 99th percentile",
+            "s",
+            [Query(_p(0.99, metrics.AV_OFFSET, "route"), "{{route}}")],
+        ),
+    ]
 
 
 def _units() -> list[Panel]:
@@ -98,72 +110,75 @@ def _units() -> list[Panel]:
 
 
 def _models() -> Dashboard:
-    info = "model, variant, backend, precision, device, weights"
-    legend = "{{model}}: {{variant}} by {{backend}} {{precision}} on {{device}}, {{weights}}"
     return Dashboard(
         "models",
         "Digital Human: models",
         [
-            Panel(
-                "Replicas by engine and precision",
-                "short",
-                [Query(f"sum by ({info}) ({metrics.ENGINE.exported})", legend)],
-            ),
-            Panel(
-                "Runs",
-                "ops",
-                [Query(_rate(metrics.RUN, "model", suffix="_count"), "{{model}}")],
-            ),
-            Panel(
-                "Run, median and 95th percentile",
-                "s",
-                [
-                    Query(_p(0.5, metrics.RUN, "model"), "{{model}} median"),
-                    Query(_p95(metrics.RUN, "model"), "{{model}} p95"),
-                ],
-            ),
-            Panel(
-                "Wait before a run, 95th percentile",
-                "s",
-                [Query(_p95(metrics.QUEUE_WAIT, "model"), "{{model}}")],
-            ),
-            Panel(
-                "Calls that wait",
-                "short",
-                [Query("digital_human:queue_length", "{{model}}")],
-            ),
-            Panel(
-                "Calls in a run, mean",
-                "short",
-                [Query(_mean(metrics.BATCH_CALLS, "model"), "{{model}}")],
-            ),
-            Panel(
-                "Fill of a run, median",
-                "percentunit",
-                [Query(_p(0.5, metrics.BATCH_FILL, "model"), "{{model}}")],
-            ),
-            Panel(
-                "Frames in a run, 95th percentile",
-                "short",
-                [Query(_p95(metrics.BATCH_FRAMES, "model"), "{{model}}")],
-            ),
-            Panel(
-                "Prepared portraits found in the cache",
-                "percentunit",
-                [Query(_hits(), "{{model}}")],
-            ),
-            Panel(
-                "Encoding a frame",
-                "s",
-                [
-                    Query(
-                        f"{_rate(metrics.ENCODE, 'route')} / {_rate(metrics.FRAMES, 'route')}",
-                        "{{route}}",
-                    )
-                ],
-            ),
+            *_runs(),
+            *_queues(),
         ],
     )
+
+
+def _runs() -> list[Panel]:
+    info = "model, variant, backend, precision, device, weights"
+    legend = "{{model}}: {{variant}} by {{backend}} {{precision}} on {{device}}, {{weights}}"
+    return [
+        Panel(
+            "Replicas by engine and precision",
+            "short",
+            [Query(f"sum by ({info}) ({metrics.ENGINE.exported})", legend)],
+        ),
+        Panel(
+            "Runs",
+            "ops",
+            [Query(_rate(metrics.RUN, "model", suffix="_count"), "{{model}}")],
+        ),
+        Panel(
+            "Run, median and 95th percentile",
+            "s",
+            [
+                Query(_p(0.5, metrics.RUN, "model"), "{{model}} median"),
+                Query(_p95(metrics.RUN, "model"), "{{model}} p95"),
+            ],
+        ),
+    ]
+
+
+def _queues() -> list[Panel]:
+    return [
+        Panel(
+            "Wait before a run, 95th percentile",
+            "s",
+            [Query(_p95(metrics.QUEUE_WAIT, "model"), "{{model}}")],
+        ),
+        Panel(
+            "Calls that wait",
+            "short",
+            [Query("digital_human:queue_length", "{{model}}")],
+        ),
+        Panel(
+            "Calls in a run, mean",
+            "short",
+            [Query(_mean(metrics.BATCH_CALLS, "model"), "{{model}}")],
+        ),
+        Panel(
+            "Fill of a run, median",
+            "percentunit",
+            [Query(_p(0.5, metrics.BATCH_FILL, "model"), "{{model}}")],
+        ),
+        Panel(
+            "Frames in a run, 95th percentile",
+            "short",
+            [Query(_p95(metrics.BATCH_FRAMES, "model"), "{{model}}")],
+        ),
+        Panel(
+            "Prepared portraits found in the cache",
+            "percentunit",
+            [Query(_hits(), "{{model}}")],
+        ),
+        Panel("Encoding a frame", "s", [Query(_encoding(), "{{route}}")]),
+    ]
 
 
 def _gpu() -> Dashboard:
@@ -194,7 +209,6 @@ def _gpu() -> Dashboard:
 
 def _cost() -> Dashboard:
     machines = f"count(count by (instance) ({metrics.ENGINE.exported}))"
-    dollars_s = f"$price * scalar({machines}) / 3600"
     return Dashboard(
         "cost",
         "Digital Human: cost",
@@ -207,34 +221,41 @@ def _cost() -> Dashboard:
                 "`price` is what one machine that runs models costs an hour; set it above.",
                 kind="stat",
             ),
-            Panel(
-                "A thousand frames",
-                "currencyUSD",
-                [Query(f"1000 * {dollars_s} / digital_human:frames_per_second", "1000 frames")],
-            ),
-            Panel(
-                "An hour of a live stream",
-                "currencyUSD",
-                [Query(f"3600 * {dollars_s} / digital_human:live_streams", "stream")],
-            ),
-            Panel(
-                f"A {CLIP_S} s clip",
-                "currencyUSD",
-                [Query(f"60 * {dollars_s} / digital_human:clips_per_minute", "clip")],
-            ),
-            Panel(
-                "A thousand requests",
-                "currencyUSD",
-                [
-                    Query(
-                        f"1000 * {dollars_s} / sum(digital_human:requests_per_second)",
-                        "1000 requests",
-                    )
-                ],
-            ),
+            *_prices(f"$price * scalar({machines}) / 3600"),
         ],
         {"price": "1.5"},
     )
+
+
+def _prices(dollars_s: str) -> list[Panel]:
+    """Return what each of the benchmark's units costs, from what all machines cost a second."""
+    return [
+        Panel(
+            "A thousand frames",
+            "currencyUSD",
+            [Query(f"1000 * {dollars_s} / digital_human:frames_per_second", "1000 frames")],
+        ),
+        Panel(
+            "An hour of a live stream",
+            "currencyUSD",
+            [Query(f"3600 * {dollars_s} / digital_human:live_streams", "stream")],
+        ),
+        Panel(
+            f"A {CLIP_S} s clip",
+            "currencyUSD",
+            [Query(f"60 * {dollars_s} / digital_human:clips_per_minute", "clip")],
+        ),
+        Panel(
+            "A thousand requests",
+            "currencyUSD",
+            [
+                Query(
+                    f"1000 * {dollars_s} / sum(digital_human:requests_per_second)",
+                    "1000 requests",
+                )
+            ],
+        ),
+    ]
 
 
 def _quantiles(title: str, unit: str, name: str, legend: str = "", about: str = "") -> Panel:
@@ -264,6 +285,10 @@ def _mean(metric: Metric, by: str) -> str:
 def _hits() -> str:
     hits = _rate(metrics.CACHE, "model", 'result="hit"')
     return f"{hits} / {_rate(metrics.CACHE, 'model')}"
+
+
+def _encoding() -> str:
+    return f"{_rate(metrics.ENCODE, 'route')} / {_rate(metrics.FRAMES, 'route')}"
 
 
 def _most(expr: str) -> str:

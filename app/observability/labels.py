@@ -9,9 +9,6 @@ BUSY = ("over_capacity",)
 UNJUDGED = ("ok", "abandoned")
 """Outcomes that say nothing against the server or the request."""
 
-VIDEO_ROUTES = ("/v1/talk", "/v1/animate", "/v1/lipsync")
-"""Routes that answer with a video."""
-
 MODELS_OF_ROUTE = {
     "/v1/talk": ("portrait", "lips"),
     "/v1/animate": ("portrait",),

@@ -142,7 +142,7 @@ class RuleSet:
 
     def alerts(self) -> list[Alert]:
         """Return every alert."""
-        return [*self._of_requests(), *self._of_machines()]
+        return [*self._of_requests(), *self._of_speed(), *self._of_machines()]
 
     def _of_requests(self) -> list[Alert]:
         limits = self.limits
@@ -169,6 +169,11 @@ class RuleSet:
                 "Requests are turned away because all places are taken.",
                 "Add replicas of the ingress, or GPUs if queues are long.",
             ),
+        ]
+
+    def _of_speed(self) -> list[Alert]:
+        limits = self.limits
+        return [
             self._alert(
                 "DigitalHumanFirstFrameSlow",
                 f"digital_human:first_fragment_seconds:p95 > {limits.first_fragment_s:g}",
