@@ -14,8 +14,8 @@ HEAD_PORTS = ("metrics", "as-metrics", "dash-metrics")
 """KubeRay's names for the ports of the node's export, the autoscaler's and the dashboard's."""
 
 RELABELLING: tuple[dict[str, Any], ...] = (
-    # Nine tenths of an idle node's export, and nothing here looks at them. RE2 has no "not": this
-    # is every name that does not begin with ray_di.
+    # More than half of a node's export, and nothing here looks at them. RE2 has no "not": this is
+    # every name that does not begin with ray_di.
     {
         "source_labels": ["__name__"],
         "regex": "([^r]|ray_[^d]|ray_d[^i]).*_bucket",

@@ -1,8 +1,4 @@
-"""Recording rules and alerts, as data: the same for production and for tests with short windows.
-
-`rate` does not see a counter's first step, because a series that was not there is not taken for 0:
-a replica's very first fault of a kind is counted from its second on.
-"""
+"""Recording rules and alerts, as data: the same for production and for tests with short windows."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -15,8 +15,18 @@ from app.api.app import create_app
 from app.api.service import Clip, Recorded
 from app.errors import DeadlineExceeded, NotReady
 from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
-from app.observability.labels import MODELS_OF_ROUTE
-from app.observability.metrics import ADMISSIONS, LATENCY, REQUESTS, SESSIONS, STAGE
+from app.observability.labels import BUSY, DECISIONS, FAULTS, MODELS_OF_ROUTE
+from app.observability.metrics import (
+    ADMISSIONS,
+    ENCODE,
+    FRAMES,
+    LATE_FRAMES,
+    LATENCY,
+    REQUESTS,
+    SESSIONS,
+    STAGE,
+    VIDEO,
+)
 from app.observability.stages import StageTimes
 from app.serving.calls import call
 from app.serving.clip_meter import ClipMeter
@@ -56,7 +66,7 @@ class Ingress:
         self._args = args
         self._handles = Models(face, portrait, lips)
         self._meters = Meters()
-        self._meters.set(SESSIONS, 0)
+        self._begin_metrics()
         self._stage = Stage(args, self._handles)
         self._cards: list[ModelCard] = []
         self._heap = Heap()
@@ -103,6 +113,28 @@ class Ingress:
         made_by = [card for card in cards if card.role != "lips"]
         return Recorded(data, frames, without_face, made_by, times.server_timing())
 
+    def _begin_metrics(self) -> None:
+        """Let there be what alerts look at, before it first happens."""
+        self._meters.set(SESSIONS, 0)
+        for decision in DECISIONS:
+            self._meters.begin(ADMISSIONS, decision=decision)
+        for route in MODELS_OF_ROUTE:
+            for outcome in ("ok", *FAULTS, *BUSY):
+                self._meters.begin(REQUESTS, **self._labels(route, outcome))
+            for metric in (FRAMES, LATE_FRAMES, VIDEO, ENCODE):
+                self._meters.begin(metric, route=route)
+
+    def _labels(self, route: str, outcome: str) -> dict[str, str]:
+        """Return the labels of a request: roles and variants belong to its route."""
+        variants = {"portrait": self._args.portrait.variant, "lips": self._args.lips.variant}
+        roles = MODELS_OF_ROUTE.get(route, ())
+        return {
+            "route": route,
+            "model": "+".join(roles) or "none",
+            "variant": "+".join(variants[role] for role in roles) or "none",
+            "outcome": outcome,
+        }
+
     def _times(self) -> StageTimes:
         return StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
 
@@ -123,14 +155,7 @@ class Ingress:
 
     def observe(self, route: str, outcome: str, seconds: float) -> None:
         """Count one finished request, and write the one line of the log about it."""
-        variants = {"portrait": self._args.portrait.variant, "lips": self._args.lips.variant}
-        roles = MODELS_OF_ROUTE.get(route, ())
-        labels = {
-            "route": route,
-            "model": "+".join(roles) or "none",
-            "variant": "+".join(variants[role] for role in roles) or "none",
-            "outcome": outcome,
-        }
+        labels = self._labels(route, outcome)
         self._meters.count(REQUESTS, **labels)
         self._meters.observe(LATENCY, seconds, **labels)
         logger.info(

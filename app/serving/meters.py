@@ -127,6 +127,11 @@ class Meters:
         if more > 0:
             self._counters[metric.name].inc(more, labels)
 
+    def begin(self, metric: Metric, **labels: str) -> None:
+        """Let a counter be there and 0: Prometheus sees no rise of one that begins at 1."""
+        # Ray's `inc` refuses 0, for no reason that what it calls would know.
+        self._counters[metric.name]._record(0, labels)
+
     def set(self, metric: Metric, value: float, **labels: str) -> None:
         """Set a gauge, which keeps its value until it is set again."""
         self._gauges.set(metric, value, labels)

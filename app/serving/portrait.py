@@ -10,6 +10,7 @@ from ray import serve
 
 from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
+from app.observability.labels import RESULTS
 from app.observability.metrics import CACHE
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
@@ -53,6 +54,8 @@ class PortraitAnimator:
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
         self._meters = Meters()
+        for result in RESULTS:
+            self._meters.begin(CACHE, model="portrait", result=result)
         self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS)
         work = self._meter.timed(self._work)
         self._slot = Slot(work, MAX_CALLS, "portrait", frames=_frames, observer=self._meter)
