@@ -98,17 +98,14 @@ class RuleSet:
 
     limits: Limits = field(default_factory=Limits)
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules as Prometheus reads them; records first, because alerts use them."""
+        records = [record.rule() for record in self.records()]
+        return records + [alert.rule() for alert in self.alerts()]
+
     def document(self) -> dict[str, Any]:
-        """Return the file that Prometheus loads; records first, because alerts use them."""
-        return {
-            "groups": [
-                {
-                    "name": "digital-human.records",
-                    "rules": [rule.rule() for rule in self.records()],
-                },
-                {"name": "digital-human.alerts", "rules": [rule.rule() for rule in self.alerts()]},
-            ]
-        }
+        """Return the file that Prometheus loads."""
+        return {"groups": [{"name": "digital-human", "rules": self.rules()}]}
 
     def records(self) -> list[Record]:
         """Return the benchmark's four units, quantiles and shares."""

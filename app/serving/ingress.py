@@ -156,7 +156,7 @@ class Ingress:
     def observe(self, route: str, outcome: str, seconds: float) -> None:
         """Count one finished request, and write the one line of the log about it."""
         labels = self._labels(route, outcome)
-        self._meters.count(REQUESTS, **labels)
+        self._meters.count(REQUESTS, 1, **labels)
         self._meters.observe(LATENCY, seconds, **labels)
         logger.info(
             "%s %s in %.3f s",

@@ -15,7 +15,7 @@ TAKEN_BYTES = 1 << 30
 
 
 def test_memory_that_torch_takes_is_seen() -> None:
-    torch.cuda.init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     meter = GpuMeter.find()
     assert meter is not None
     before = {metric: value for metric, value, _ in meter.read()}
