@@ -103,12 +103,15 @@ def _frames(
     arguments: argparse.Namespace, name: str, weights: Weights
 ) -> tuple[Tensor, ...] | None:
     """Return real frames of a net's inputs: of the files given, or for INT8 of the demo's."""
-    from app.footage import FILMED, footage
-
     given = [path.read_bytes() if path else None for path in (arguments.portrait, arguments.audio)]
     wanted = "int8" in offered(NETS[name], arguments.device)
+    wanted = wanted and bool({"auto", "int8"} & set(arguments.backends))
     wanted = wanted and (there("openvino") if arguments.device == "cpu" else there("modelopt"))
-    if name not in FILMED or not (wanted or any(given)):
+    if not (wanted or any(given)):
+        return None
+    from app.footage import FILMED, footage
+
+    if name not in FILMED:
         return None
     try:
         return footage(name, weights, *given)

@@ -6,6 +6,7 @@ import torch
 from app.models.folding import folded
 from app.runtime.accuracy import snr_db
 from app.runtime.choice import float32_proper
+from app.runtime.fast.convolution import Convolution, Taps
 from app.runtime.makers import compiled
 from app.runtime.nets import NETS
 from app.weights.seeded import seeded
@@ -53,3 +54,13 @@ def test_inputs_may_lie_on_the_device() -> None:
     engine = compiled(spec, net, "cuda", (4,))
     given = spec.samples(3)
     assert torch.equal(engine.run(*given), engine.run(*(tensor.cuda() for tensor in given)))
+
+
+@pytest.mark.parametrize(("batch", "outputs"), [(1, 512), (1, 1536), (4, 512), (16, 512)])
+def test_a_convolution_says_the_same_every_time(batch: int, outputs: int) -> None:
+    weight = torch.randn(outputs, 512, 3, 3) / 64
+    conv = Convolution(weight, torch.zeros(outputs), Taps.plain(3)).cuda().half()
+    conv.bias = conv.bias.float()
+    x = torch.randn(batch, 1, 64, 64, 512, device="cuda", dtype=torch.half)
+    answers = [conv(x) for _ in range(50)]
+    assert all(torch.equal(answer, answers[0]) for answer in answers)

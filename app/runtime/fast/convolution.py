@@ -115,6 +115,12 @@ class Convolution(nn.Module):
         """Return the channels that come out."""
         return self.weight.shape[1] // (2 if self.modulates else 1)
 
+    @property
+    def steps(self) -> int:
+        """Return how many times 64 channels are multiplied for one sample, at most."""
+        taps = self.depth * max(high for _, high in self.taps.rows) ** 2
+        return taps * -(-self.weight.shape[2] // 64)
+
     def forward(
         self,
         x_BZHWC: Tensor,

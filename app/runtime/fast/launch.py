@@ -23,20 +23,32 @@ WAVE = 264
 """Programs that keep a Hopper GPU's 132 multiprocessors busy twice over."""
 
 
-def tile_of(conv: "Convolution", samples: int, inputs: int) -> tuple[Tile, int, int]:
+SHORT = 9
+"""Steps of 64 channels for which a small program is the better one."""
+
+MANY = {128: (32, 8), 256: (16, 4), 512: (2, 2), 1024: (1, 8)}
+"""Columns and warps of a program of a depthwise convolution, by channels."""
+
+FEW = {128: (8, 8), 256: (4, 4), 512: (2, 2), 1024: (1, 8)}
+"""The same for few samples."""
+
+
+def tile_of(conv: "Convolution", samples: int) -> tuple[Tile, int, int]:
     """Return the tile that measured best for so many samples, stages and warps.
 
-    H100, 25 November 2026: 512 to 512 channels, 64 x 64: 573 TFLOP/s at batch 16 by 16 x 16 x 128,
-    510 at batch 1 by 8 x 16 x 128; the modulations 425 and 430.
+    H100, 25 November 2026: 512 to 512 channels, 64 x 64: 659 TFLOP/s at batch 16, 594 at batch 1;
+    the modulations 540 and 518. Two small programs on a multiprocessor mostly beat one large.
     """
-    outputs = conv.outputs
-    wide = 128 if outputs >= 128 else outputs & -outputs
+    small, large = ((8, 16), 3, 4), ((16, 16), 4, 8)
+    wide = 64 if conv.modulates or conv.outputs <= 64 else 128
+    tiles = -(-conv.outputs // wide)
     if conv.modulates:
-        return ((8, 16, 64, 64), 3, 4) if outputs > 64 else ((8, 16, wide, 128), 2, 8)
-    if outputs % wide:
-        return (8, 16, wide, 64), 3, 8
-    many = samples // 256 * (outputs // wide) >= WAVE
-    return (16 if many else 8, 16, wide, 64), 4 if wide == 128 else 3, 8
+        area, stages, warps = large if samples // 256 * tiles >= WAVE else small
+    elif conv.outputs % 128 == 0 or (tiles == 1 and conv.steps <= SHORT):
+        area, stages, warps = small
+    else:
+        area, stages, warps = large
+    return (*area, wide, 64), stages, warps
 
 
 def convolve(
@@ -49,26 +61,22 @@ def convolve(
     if out is None:
         out = x.new_empty(*_result(conv, x.shape), conv.outputs)
     samples = batch * planes * phases**2 * height * width
-    (high, wide, first, step), stages, warps = tile_of(conv, samples, inputs)
-    outputs = conv.outputs // first * first
-    extra = conv.outputs - outputs
-    weight = conv.weight.view(-1, inputs)
-    second = first if conv.modulates else max(extra, 8)
+    (high, wide, first, step), stages, warps = tile_of(conv, samples)
     seen = other if other is not None else out
     up = phases * width // seen.shape[-2] if other is not None else 1
     # Rows that are there twice for two rows of the tile make no box.
     boxed = other is not None and not (up > 1 and phases == 1)
     tile = (high, wide, first)
-    _convolution.convolve[(samples // (high * wide) * (outputs // first),)](
+    _convolution.convolve[(samples // (high * wide) * triton.cdiv(conv.outputs, first),)](
         TensorDescriptor.from_tensor(x, [1, 1, high, wide, step]),
-        TensorDescriptor.from_tensor(weight, [first, step]),
-        TensorDescriptor.from_tensor(weight, [second, step]),
+        TensorDescriptor.from_tensor(conv.weight.view(-1, inputs), [first, step]),
         *(conv.table, conv.bias, seen),
         _boxes(seen, phases // up if boxed else 1, width if boxed else seen.shape[-2], tile),
         moments if moments is not None else conv.bias,
-        *(out, height, width, planes, out.stride(-2)),
+        _boxes(out, 1 if conv.apart else phases, width, tile),
+        *(height, width, planes),
         **{"HIGH": high, "WIDE": wide, "FIRST": first, "STEP": step, "STAGES": stages},
-        **{"N": outputs, "EXTRA": extra, "WIDTH": inputs, "PHASES": phases, "STRIPES": stripes},
+        **{"N": conv.outputs, "WIDTH": inputs, "PHASES": phases, "STRIPES": stripes},
         **{"UP": up, "BOXED": boxed, "PARTS": moments.shape[1] if moments is not None else 1},
         **{"DEEP": conv.depth, "AREA": conv.taps.rows[0][1] ** 2, "APART": conv.apart},
         **{"SLOPE": conv.slope, "MODULATES": conv.modulates},
@@ -196,15 +204,17 @@ def depthwise_norm(
     batch, height, width, channels = x.shape
     out = torch.empty_like(x)
     wide = triton.next_power_of_2(channels)
-    elements = 1024 if x.numel() < 1 << 21 else 4096
-    pixels = max(1, min(width, elements // wide))
-    _convnext.depthwise_norm[(batch * height * (width // pixels),)](
+    many = batch * height * width * wide >= 1 << 20
+    rows = 4 if many else 1
+    pixels, warps = (MANY if many else FEW)[wide]
+    _convnext.depthwise_norm[(batch * (height // rows) * (width // pixels),)](
         *(x, border, *weights, out, height, width),
         C=channels,
         WIDE=wide,
+        ROWS=rows,
         PIXELS=pixels,
         EPSILON=epsilon,
-        num_warps=4,
+        num_warps=warps,
     )
     return out
 

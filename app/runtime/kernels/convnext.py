@@ -5,11 +5,27 @@ import triton.language as tl
 
 
 @triton.jit
+def _normed(total, gamma, beta, C: tl.constexpr, WIDE: tl.constexpr, EPSILON: tl.constexpr):
+    """Return the layer norm over channels of (PIXELS, WIDE), of which C are real."""
+    c = tl.arange(0, WIDE)
+    real = c < C
+    mean = tl.sum(total, 1) / C
+    away = tl.where(real[None, :], total - mean[:, None], 0.0)
+    scale = tl.rsqrt(tl.sum(away * away, 1) / C + EPSILON)
+    y = away * scale[:, None] * tl.load(gamma + c, mask=real, other=0.0)[None, :]
+    return y + tl.load(beta + c, mask=real, other=0.0)[None, :]
+
+
+@triton.jit
 def depthwise_norm(
     x, border, weight, gamma, beta, out, H, W,
-    C: tl.constexpr, WIDE: tl.constexpr, PIXELS: tl.constexpr, EPSILON: tl.constexpr,
+    C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, PIXELS: tl.constexpr,
+    EPSILON: tl.constexpr,
 ):  # fmt: skip
     """Write the layer norm of a 7 x 7 depthwise convolution of x, and what a border adds.
+
+    A program writes PIXELS columns of ROWS rows, so that a sample is fetched once for all rows that
+    read it; the kernel is bound by fetches and not by products.
 
     Args:
         x: (B, H, W, C).
@@ -19,38 +35,49 @@ def depthwise_norm(
         gamma: (C,) float32.
         beta: (C,) float32.
         out: (B H W, C).
-        H: rows, at least 7.
+        H: rows, at least 7; ROWS divides them.
         W: columns, likewise; PIXELS divides them.
         C: channels.
         WIDE: the next power of 2.
-        PIXELS: of a program, in one row.
+        ROWS: of a program.
+        PIXELS: of each row.
         EPSILON: of the norm.
     """
     tile = tl.program_id(0)
     w = tile % (W // PIXELS) * PIXELS + tl.arange(0, PIXELS)
-    row = tile // (W // PIXELS)
+    row = tile // (W // PIXELS) * ROWS
     h = row % H
     c = tl.arange(0, WIDE)
     real = c < C
-    row_kind = tl.minimum(h, 3) + tl.maximum(h - (H - 4), 0)
-    kind = row_kind * 7 + tl.minimum(w, 3) + tl.maximum(w - (W - 4), 0)
-    total = tl.load(border + kind[:, None] * C + c[None, :], mask=real[None, :], other=0.0)
-    for dy in range(7):
-        high = h + dy - 3
-        for dx in tl.static_range(7):
-            wide = w + dx - 3
-            here = ((high >= 0) & (high < H) & (wide >= 0) & (wide < W))[:, None] & real[None, :]
-            place = ((row + dy - 3) * W + wide)[:, None] * C + c[None, :]
+    column_kind = tl.minimum(w, 3) + tl.maximum(w - (W - 4), 0)
+    totals = ()
+    for i in tl.static_range(ROWS):
+        row_kind = tl.minimum(h + i, 3) + tl.maximum(h + i - (H - 4), 0)
+        kind = row_kind * 7 + column_kind
+        added = tl.load(border + kind[:, None] * C + c[None, :], mask=real[None, :], other=0.0)
+        totals = totals + (added,)
+    for dx in range(7):
+        wide = w + dx - 3
+        inside = ((wide >= 0) & (wide < W))[:, None] & real[None, :]
+        taps = ()
+        for dy in tl.static_range(7):
+            tap = tl.load(weight + (dy * 7 + dx) * C + c, mask=real, other=0.0)
+            taps = taps + (tap.to(tl.float32)[None, :],)
+        for high in tl.static_range(ROWS + 6):
+            here = inside & (h + high >= 3) & (h + high < H + 3)
+            place = ((row + high - 3) * W + wide)[:, None] * C + c[None, :]
             value = tl.load(x + place, mask=here, other=0.0).to(tl.float32)
-            tap = tl.load(weight + (dy * 7 + dx) * C + c, mask=real, other=0.0).to(tl.float32)
-            total += value * tap[None, :]
-    mean = tl.sum(total, 1) / C
-    away = tl.where(real[None, :], total - mean[:, None], 0.0)
-    scale = tl.rsqrt(tl.sum(away * away, 1) / C + EPSILON)
-    y = away * scale[:, None] * tl.load(gamma + c, mask=real, other=0.0)[None, :]
-    y += tl.load(beta + c, mask=real, other=0.0)[None, :]
-    place = (row * W + w)[:, None] * C + c[None, :]
-    tl.store(out + place, y.to(out.dtype.element_ty), mask=real[None, :])
+            summed = ()
+            for i in tl.static_range(ROWS):
+                total = totals[i]
+                if i <= high and high < i + 7:
+                    total += value * taps[high - i]
+                summed = summed + (total,)
+            totals = summed
+    for i in tl.static_range(ROWS):
+        y = _normed(totals[i], gamma, beta, C, WIDE, EPSILON)
+        place = ((row + i) * W + w)[:, None] * C + c[None, :]
+        tl.store(out + place, y.to(out.dtype.element_ty), mask=real[None, :])
 
 
 @triton.jit

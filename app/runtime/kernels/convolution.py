@@ -37,27 +37,32 @@ def _rows(y_phase, x_phase):
 
 @triton.jit
 def _normalised(x, moments, b, columns, N: tl.constexpr, PARTS: tl.constexpr):
-    """Return x by the mean and variance of its image and channel, which `moments` has in parts."""
+    """Return x (FIRST, ALL) by the mean and variance that `moments` has in parts."""
     parts = moments + (b * PARTS + tl.arange(0, PARTS)[:, None]) * 2 * N + columns[None, :]
     means = tl.load(parts)
     mean = tl.sum(means, 0) / PARTS
     away = means - mean[None, :]
     variance = tl.sum(tl.load(parts + N) + away * away, 0) / PARTS
-    return (x - mean[None, :]) * tl.rsqrt(variance + 1e-5)[None, :]
+    return (x - mean[:, None]) * tl.rsqrt(variance + 1e-5)[:, None]
 
 
 @triton.jit
 def _summed(
-    x, weight, second_weight, rows, base, place, n0,
-    ALL: tl.constexpr, FIRST: tl.constexpr, SECOND: tl.constexpr, STEP: tl.constexpr,
-    STEPS: tl.constexpr, SHARE: tl.constexpr, N: tl.constexpr, DEEP: tl.constexpr,
-    AREA: tl.constexpr, STRIPES: tl.constexpr, STAGES: tl.constexpr,
+    x, weight, rows, base, place, n0,
+    ALL: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr, STEPS: tl.constexpr,
+    SHARE: tl.constexpr, N: tl.constexpr, DEEP: tl.constexpr, AREA: tl.constexpr,
+    STRIPES: tl.constexpr, STAGES: tl.constexpr, TWICE: tl.constexpr,
 ):  # fmt: skip
-    """Return the sums over all taps and channels, in float32: (ALL, FIRST), (ALL, SECOND)."""
+    """Return the sums over all taps and channels, in float32: two of (FIRST, ALL).
+
+    The weights are the left side of the products: there, samples that were fetched as a box of
+    rows and columns are multiplied from where they lie. As the left side they would go through
+    registers, which Triton 3.6 fills again before the products before have read them.
+    """
     sy, ny, sx, nx = rows
     b, z0, h0, w0 = place
-    first = tl.zeros((ALL, FIRST), tl.float32)
-    second = tl.zeros((ALL, SECOND), tl.float32)
+    first = tl.zeros((FIRST, ALL), tl.float32)
+    second = tl.zeros((FIRST if TWICE else 1, ALL if TWICE else 1), tl.float32)
     share = 65536 // nx + 1
     for i in tl.range(0, DEEP * ny * nx * STEPS, num_stages=STAGES):
         tap = i // STEPS
@@ -72,11 +77,11 @@ def _summed(
         if STRIPES > 1:
             z = ry % STRIPES * STRIPES + rx % STRIPES
         box = x.load([b, z, h0 + ry // STRIPES - AHEAD, w0 + rx // STRIPES - AHEAD, k])
-        samples = box.reshape(ALL, STEP)
+        samples = box.reshape(ALL, STEP).T
         row = (base + tap) * SHARE + n0
-        first = tl.dot(samples, weight.load([row, k]).T, first)
-        if SECOND > 1:
-            second = tl.dot(samples, second_weight.load([row + N, k]).T, second)
+        first = tl.dot(weight.load([row, k]), samples, first)
+        if TWICE:
+            second = tl.dot(weight.load([row + N, k]), samples, second)
     return first, second
 
 
@@ -86,7 +91,7 @@ def _seen(
     HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, N: tl.constexpr,
     UP: tl.constexpr, BOXED: tl.constexpr,
 ):  # fmt: skip
-    """Return the tile of `other` that lies under the result's, in float32."""
+    """Return the tile of `other` that lies under the result's, (FIRST, ALL) float32."""
     row, h0, w0, y_of, x_of = at
     if BOXED:
         first = tl.min(columns, 0)
@@ -97,75 +102,57 @@ def _seen(
         low = (row // UP + (h0 + m // WIDE) // UP) * (W // UP) + (w0 + m % WIDE) // UP
         place = other + low[:, None].to(tl.int64) * N + columns[None, :]
         seen = tl.load(place).to(tl.float32)
-    return seen
-
-
-@triton.jit
-def _pixels(at, W, HIGH: tl.constexpr, WIDE: tl.constexpr, PHASES: tl.constexpr):
-    """Return where the tile's samples are written, as numbers of pixels."""
-    row, h0, w0, y_of, x_of = at
-    m = tl.arange(0, HIGH * WIDE)
-    inside = tl.where(PHASES > 1, x_of, 0)
-    row = (row + h0 + m // WIDE) * PHASES + tl.where(PHASES > 1, y_of, 0)
-    return (row * W + w0 + m % WIDE) * PHASES + inside
-
-
-@triton.jit
-def _write(to, y, columns, SLOPE: tl.constexpr):
-    """Write a tile behind its rectifier, each row of it at its own place."""
-    if SLOPE < 1:
-        y = tl.where(y > 0, y, y * SLOPE)
-    tl.store(to + columns[None, :], y.to(to.dtype.element_ty))
+    return seen.T
 
 
 @triton.jit
 def convolve(
-    x, weight, second_weight, phases, bias, other, seen_box, moments, out, H, W, planes, out_width,
+    x, weight, phases, bias, other, seen_box, moments, out, H, W, planes,
     HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr,
-    PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr,
-    N: tl.constexpr, EXTRA: tl.constexpr, DEEP: tl.constexpr, AREA: tl.constexpr,
-    MODULATES: tl.constexpr, ADDS: tl.constexpr, PARTS: tl.constexpr, UP: tl.constexpr,
-    SLOPE: tl.constexpr, APART: tl.constexpr, BOXED: tl.constexpr, STAGES: tl.constexpr,
+    PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr, N: tl.constexpr,
+    DEEP: tl.constexpr, AREA: tl.constexpr, MODULATES: tl.constexpr, ADDS: tl.constexpr,
+    PARTS: tl.constexpr, UP: tl.constexpr, SLOPE: tl.constexpr, APART: tl.constexpr,
+    BOXED: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Write one tile: HIGH rows x WIDE columns x FIRST output channels of one plane and phase.
 
+    N: output channels. Where FIRST does not divide it, the last tile computes more, and the copy
+    engine drops that.
     AREA: taps per plane where there is one phase.
-    EXTRA: output channels beyond N, which is a power of 2 then and one tile.
-    BOXED: `other` is seen as (images x planes x H, phases, W, phases, channels), so that a tile
-    of one phase is a box.
+    out: seen as (images x planes x H, phases, W, phases, channels), so that a tile of one phase is
+    a box. BOXED: `other` likewise.
     MODULATES: the second half of the weights makes an offset, and the first a gain, of `other`
     normalised by `moments` and repeated UP times. ADDS: `other` is added. APART: phases go to
     planes of their own; else they interleave.
     """
     ALL: tl.constexpr = HIGH * WIDE
+    TILES: tl.constexpr = (N + FIRST - 1) // FIRST
     tile = tl.program_id(0)
-    b, z, h0, w0, n_tile, phase = _position(tile, H, W, planes, HIGH, WIDE, PHASES, N // FIRST)
+    b, z, h0, w0, n_tile, phase = _position(tile, H, W, planes, HIGH, WIDE, PHASES, TILES)
     y_of, x_of = phase // PHASES, phase % PHASES
     rows = _rows(phases + y_of * 2, phases + x_of * 2)
     base = tl.load(phases + 2 * PHASES + phase)
-    SECOND: tl.constexpr = FIRST if MODULATES else (EXTRA if EXTRA else 1)
-    SHARE: tl.constexpr = 2 * N if MODULATES else N + EXTRA
     gain, offset = _summed(
-        x, weight, second_weight, rows, base, (b, z, h0, w0), n_tile * FIRST,
-        ALL, FIRST, SECOND, STEP, (WIDTH + STEP - 1) // STEP, SHARE, N, DEEP, AREA,
-        STRIPES, STAGES,
+        x, weight, rows, base, (b, z, h0, w0), n_tile * FIRST, ALL, FIRST, STEP,
+        (WIDTH + STEP - 1) // STEP, 2 * N if MODULATES else N, N, DEEP, AREA, STRIPES, STAGES,
+        MODULATES,
     )  # fmt: skip
     columns = n_tile * FIRST + tl.arange(0, FIRST)
-    y = gain + tl.load(bias + columns)[None, :]
+    real = columns < N
+    y = gain + tl.load(bias + columns, mask=real, other=0.0)[:, None]
     row = (b * planes + z) * H
     if MODULATES or ADDS:
         at = (row, h0, w0, y_of, x_of)
         seen = _seen(other, seen_box, at, columns, W, HIGH, WIDE, FIRST, N, UP, BOXED)
         if MODULATES:
             seen = _normalised(seen, moments, b, columns, N, PARTS)
-            y = y * seen + (offset + tl.load(bias + N + columns)[None, :])
+            y = y * seen + (offset + tl.load(bias + N + columns)[:, None])
         else:
             y += seen
+    if SLOPE < 1:
+        y = tl.where(y > 0, y, y * SLOPE)
     if APART:
         row = (b * PHASES * PHASES + phase) * H
-    pixel = _pixels((row, h0, w0, y_of, x_of), W, HIGH, WIDE, 1 if APART else PHASES)
-    to = out + pixel[:, None].to(tl.int64) * out_width
-    _write(to, y, columns, SLOPE)
-    if EXTRA > 0:
-        columns = N + tl.arange(0, EXTRA)
-        _write(to, offset + tl.load(bias + columns)[None, :], columns, SLOPE)
+        y_of, x_of = 0, 0
+    written = y.to(out.dtype).T.reshape(HIGH, 1, WIDE, 1, FIRST)
+    out.store([row + h0, y_of, w0, x_of, n_tile * FIRST], written)
