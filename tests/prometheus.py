@@ -18,7 +18,7 @@ from app.client.server import free_port
 from app.observability.manifests import scrape
 from app.observability.rules import RuleSet
 
-UNPACKED = Path(__file__).parents[1] / "out" / "prometheus"
+UNPACKED = Path(__file__).parents[1] / "out" / "debian-prometheus"
 
 
 def tool(name: str) -> Path:

@@ -6,6 +6,7 @@ from app.observability.metrics import Metric
 from app.observability.rules import CLIP_S, QUANTILES, STREAM_FPS, WORK
 
 WINDOW = "5m"
+FRAME_RATE = "suffix: frames/s"
 
 
 def dashboards() -> list[Dashboard]:
@@ -85,7 +86,9 @@ def _times() -> list[Panel]:
 def _units() -> list[Panel]:
     """Return the benchmark's four units."""
     return [
-        Panel("Frames", "fps", [Query("digital_human:frames_per_second", "frames")], kind="stat"),
+        Panel(
+            "Frames", FRAME_RATE, [Query("digital_human:frames_per_second", "frames")], kind="stat"
+        ),
         Panel(
             "Live streams",
             "short",
@@ -195,7 +198,7 @@ def _gpu() -> Dashboard:
             Panel("Replicas", "short", [Query(replicas, "{{instance}} {{model}}: {{variant}}")]),
             Panel(
                 "Frames by GPU",
-                "fps",
+                FRAME_RATE,
                 [
                     Query(
                         f"scalar(digital_human:frames_per_second) / count({_most(size)})", "frames"

@@ -27,7 +27,8 @@ class Panel:
 
     Attributes:
         title: what is shown.
-        unit: Grafana's identifier, such as "s", "percentunit", "bytes" or "short".
+        unit: Grafana's identifier, such as "s", "percentunit", "bytes" or "short"; after
+            "suffix: " any text.
         queries: at least one.
         about: what one should know to read it.
         kind: "timeseries", or "stat" for the last value in large type.

@@ -11,6 +11,9 @@ from app.observability.manifests import text_of
 from app.observability.metrics import METRICS
 from app.observability.rules import RuleSet
 
+UNITS = {"s", "short", "percentunit", "bytes", "reqps", "ops", "currencyUSD"}
+"""Of Grafana's identifiers, those in use."""
+
 BOARDS = pytest.mark.parametrize("board", dashboards(), ids=lambda board: board.name)
 
 
@@ -66,6 +69,8 @@ def test_a_dashboard_is_what_grafana_imports(board: Dashboard) -> None:
     assert len(set(ids)) == len(ids) == len(board.panels)
     for panel in document["panels"]:
         assert panel["type"] in {"timeseries", "stat"}
+        unit = panel["fieldConfig"]["defaults"]["unit"]
+        assert unit in UNITS or unit.startswith("suffix: ")
         assert panel["datasource"]["uid"] == "${datasource}"
         assert [target["refId"] for target in panel["targets"]] == sorted(
             {target["refId"] for target in panel["targets"]}
