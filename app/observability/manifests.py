@@ -9,7 +9,7 @@ from app.observability.dashboards import dashboards
 from app.observability.rules import RuleSet
 
 NAME = "digital-human"
-LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "monitoring"}
+LABELS = {"app.kubernetes.io/part-of": NAME, "app.kubernetes.io/component": "monitoring"}
 HEAD_PORTS = ("metrics", "as-metrics", "dash-metrics")
 """KubeRay's names for the ports of the node's export, the autoscaler's and the dashboard's."""
 
@@ -89,6 +89,7 @@ def _kustomization() -> Document:
         "configMapGenerator": [
             {
                 "name": f"{NAME}-dashboard-{name}",
+                "namespace": NAME,
                 "files": [f"dashboards/{name}.json"],
                 # Grafana's side car looks for the label, and would take a renamed one for another.
                 "options": {
@@ -105,7 +106,7 @@ def _pod_monitor(node_type: str, ports: tuple[str, ...]) -> Document:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": {"name": f"{NAME}-{node_type}", "labels": LABELS},
+        "metadata": {"name": f"{NAME}-{node_type}", "namespace": NAME, "labels": LABELS},
         "spec": {
             "selector": {"matchLabels": {"ray.io/node-type": node_type}},
             # Two clusters stand side by side while one is replaced.
@@ -122,7 +123,7 @@ def _rule() -> Document:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": NAME, "labels": LABELS},
+        "metadata": {"name": NAME, "namespace": NAME, "labels": LABELS},
         "spec": RuleSet().document(),
     }
 
