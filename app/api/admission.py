@@ -6,9 +6,12 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from app.api.keys import Client
 from app.errors import OverCapacity
+
+Decision = Literal["admitted", "waited", "server_full", "key_full"]
 
 FIRST_GUESS_S = 5.0
 """How long a session takes, before one has ended."""
@@ -23,6 +26,7 @@ class Sessions:
     Args:
         max_sessions: how many may be under way at once, of all clients.
         observe: told how many are under way, whenever that changes.
+        decided: told of every decision.
         max_waiting: how many more may wait for a place, in the order in which they came.
         max_wait_s: how long one waits at most; who would wait longer is refused at once.
         clock: wall-clock seconds from anywhere.
@@ -32,12 +36,14 @@ class Sessions:
         self,
         max_sessions: int,
         observe: Callable[[int], None] = lambda running: None,
+        decided: Callable[[Decision], None] = lambda decision: None,
         *,
         max_waiting: int = 0,
         max_wait_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._observe = observe
+        self._decided = decided
         self._max_sessions = max_sessions
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
@@ -59,6 +65,7 @@ class Sessions:
         """
         limit = client.max_sessions
         if limit is not None and self._of[client.name] >= limit:
+            self._decided("key_full")
             raise OverCapacity(
                 f"This key has all of its {limit} sessions under way.",
                 "Wait for one to end.",
@@ -81,6 +88,7 @@ class Sessions:
     async def _place(self) -> None:
         """Take a place, after those who wait already."""
         if self._running < self._max_sessions:
+            self._decided("admitted")
             self._change(+1)
             return
         wait_s = self._free_in_s(len(self._queue) + 1)
@@ -91,6 +99,7 @@ class Sessions:
         try:
             async with asyncio.timeout(self._max_wait_s):
                 await turn
+                self._decided("waited")
         except BaseException as error:
             self._give_up(turn)
             if isinstance(error, TimeoutError):
@@ -114,6 +123,7 @@ class Sessions:
         self._change(-1)
 
     def _full(self) -> OverCapacity:
+        self._decided("server_full")
         waiting = f", and {len(self._queue)} wait" if self._queue else ""
         return OverCapacity(
             f"All {self._max_sessions} sessions of this server are taken{waiting}.",

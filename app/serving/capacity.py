@@ -90,7 +90,11 @@ async def replicas(application: str) -> Replicas:
     deployments = status.applications[application].deployments
     nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     # What Ray counts on a machine of one's own is a setting; the machine itself is not.
-    cpus = os.cpu_count() or 1 if len(nodes) == 1 else ray.cluster_resources().get("CPU", 1.0)
-    return Replicas(
-        {name: of.replica_states.get("RUNNING", 0) for name, of in deployments.items()}, float(cpus)
-    )
+    cpus = os.cpu_count() or 1
+    if len(nodes) > 1:
+        cpus = sum(node["Resources"].get("CPU", 0) for node in nodes)
+    running = {
+        name: sum(many for state, many in of.replica_states.items() if state == "RUNNING")
+        for name, of in deployments.items()
+    }
+    return Replicas(running, float(cpus))

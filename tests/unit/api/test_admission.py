@@ -8,6 +8,7 @@ import pytest
 from app.api.admission import Sessions
 from app.api.keys import LOCAL, Client
 from app.errors import OverCapacity
+from app.observability.labels import DECISIONS
 
 
 class Clock:
@@ -132,3 +133,22 @@ async def test_nobody_waits_for_longer_than_allowed() -> None:
         with pytest.raises(OverCapacity):
             async with quick.admitted(LOCAL):
                 pass
+
+
+async def test_every_decision_is_told() -> None:
+    told: list[str] = []
+    sessions = Sessions(1, decided=told.append, max_waiting=1)
+    async with sessions.admitted(Client("alice", 1)):
+        with pytest.raises(OverCapacity):
+            async with sessions.admitted(Client("alice", 1)):
+                pass
+        waiting = asyncio.create_task(hold(sessions, [], "bob", asyncio.Event()))
+        await asyncio.sleep(0)
+        with pytest.raises(OverCapacity):
+            async with sessions.admitted(LOCAL):
+                pass
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert told == ["admitted", "key_full", "server_full", "waited"]
+    assert {*told, "live_full"} == set(DECISIONS)
