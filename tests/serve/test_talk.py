@@ -166,7 +166,8 @@ async def test_more_sessions_than_places_are_told_to_come_back(
     http: httpx.AsyncClient, portrait: bytes
 ) -> None:
     files = {"portrait": portrait, "audio": spoken(2)}
-    places = AppArgs().session.max_sessions
+    session = AppArgs().session
+    places = session.max_sessions + session.max_waiting
     tries = (http.post("/v1/talk", files=files, data={"size": "256"}) for _ in range(places + 4))
     answers = await asyncio.gather(*tries)
     statuses = [answer.status_code for answer in answers]
