@@ -146,9 +146,7 @@ async def test_nothing_that_a_client_sent_is_in_any_file_of_ray(
     assert [file.name for file in files if MARKER.encode() in file.read_bytes()] == []
 
 
-async def test_a_models_replica_says_for_whom_it_failed(
-    server: LocalServer, stage: Stage
-) -> None:
+async def test_a_models_replica_says_for_whom_it_failed(server: LocalServer, stage: Stage) -> None:
     crops = np.zeros((2, 5, 5, 3), np.uint8)
     broken = LipGroup(crops, np.zeros((2, 1, 2), np.float32), np.zeros((2, 1, 1), np.float32))
     origins = [Origin(new_id(), f"session-{number}") for number in range(3)]
