@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from app.api import problems
 from app.api.admission import Sessions
 from app.api.config import ApiConfig
+from app.api.key_file import KeyFile
 from app.api.keys import Keys
 from app.api.middleware import BodyLimit, Gate, Requests
 from app.api.routes import Routes
@@ -48,6 +49,8 @@ def create_app(
             Exception: problems.on_bug,
         },
     )
-    guarded = Gate(BodyLimit(app, config), Keys(config.keys, peers_hidden), sessions)
+    file = KeyFile(config.keys_file) if config.keys_file else None
+    keys = Keys(config.keys, peers_hidden, file.current if file else None)
+    guarded = Gate(BodyLimit(app, config), keys, sessions)
     answering = ExceptionMiddleware(guarded, {AppError: problems.on_app_error})
     return Requests(answering, service.observe, frozenset(route.path for route in table))

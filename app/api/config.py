@@ -1,5 +1,7 @@
 """Settings of the HTTP door."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from app.api.keys import KeyConfig
@@ -21,3 +23,7 @@ class ApiConfig(Settings):
     keys: tuple[KeyConfig, ...] = Field(default=(), strict=False)
     """API keys by their hashes, from `python -m app.api key NAME`; without any, only requests
     from this machine are answered, and in Serve's HAProxy mode none."""
+
+    keys_file: Path | None = Field(default=None, strict=False)
+    """A YAML file with more entries such as those of `api.keys`, such as a mounted secret; read
+    again when it changes. Absent or damaged, it lets nobody in."""

@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -67,11 +68,19 @@ class Keys:
     Args:
         keys: who may come in.
         peers_hidden: whether a proxy stands before this server that hides who asks.
+        more: returns further keys, looked up at every request; where it is given, a key is wanted
+            of everyone, even while there is none.
     """
 
-    def __init__(self, keys: tuple[KeyConfig, ...], peers_hidden: bool = False) -> None:
+    def __init__(
+        self,
+        keys: tuple[KeyConfig, ...],
+        peers_hidden: bool = False,
+        more: Callable[[], tuple[KeyConfig, ...]] | None = None,
+    ) -> None:
         self._keys = keys
         self._peers_hidden = peers_hidden
+        self._more = more
 
     def client(self, scope: Scope) -> Client:
         """Return who sent a request.
@@ -81,7 +90,8 @@ class Keys:
                 machine's own.
         """
         headers = Headers(scope=scope)
-        if not self._keys:
+        keys = self._keys if self._more is None else (*self._keys, *self._more())
+        if not keys and self._more is None:
             self._check_local(scope, headers)
             return LOCAL
         given = _given(headers)
@@ -89,7 +99,7 @@ class Keys:
             raise Unauthorized("The request has no API key.", HINT)
         digest = key_hash(given)
         # All keys are compared, so that the time taken does not tell which one was near.
-        found = [key for key in self._keys if hmac.compare_digest(key.sha256, digest)]
+        found = [key for key in keys if hmac.compare_digest(key.sha256, digest)]
         if not found:
             raise Unauthorized("The API key is not known.", HINT)
         return Client(found[0].name, found[0].max_sessions)

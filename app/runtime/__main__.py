@@ -17,14 +17,18 @@ from app.runtime.bench import CONTENDERS, Contender, Row, measure, this_machine
 from app.runtime.bench_cpu import measure_on_cpu
 from app.runtime.choice import Chosen, best_engine, cache_folder, decided
 from app.runtime.config import Backend, RuntimeConfig
-from app.runtime.makers import CPU_FRAMES, Order, offered, there
+from app.runtime.makers import offered, there
 from app.runtime.nets import NETS, Weights
+from app.runtime.order import CPU_FRAMES, Order
 from app.runtime.report import bench_table, cpu_table, verdict_table, write_json, write_plot
 from app.runtime.verdicts import VerdictCache
 from app.weights.seeded import seeded
 from app.weights.store import WeightStore
 
 OK, FAILED, USAGE = 0, 1, 2
+
+SAMPLES = 16
+"""Made-up frames that made-up nets are calibrated on."""
 TIMED = tuple(name for name, spec in NETS.items() if spec.targets)
 
 
@@ -102,13 +106,18 @@ def orders(
 def _frames(
     arguments: argparse.Namespace, name: str, weights: Weights
 ) -> tuple[Tensor, ...] | None:
-    """Return real frames of a net's inputs: of the files given, or for INT8 of the demo's."""
+    """Return real frames of a net's inputs: of the files given, or for 8 bits of the demo's."""
     given = [path.read_bytes() if path else None for path in (arguments.portrait, arguments.audio)]
-    wanted = "int8" in offered(NETS[name], arguments.device)
-    wanted = wanted and bool({"auto", "int8"} & set(arguments.backends))
-    wanted = wanted and (there("openvino") if arguments.device == "cpu" else there("modelopt"))
-    if not (wanted or any(given)):
+    on_cpu = arguments.device == "cpu"
+    narrow = {"int8", "fp8"} & set(offered(NETS[name], arguments.device))
+    if not there("openvino" if on_cpu else "modelopt"):
+        narrow.discard("int8")
+    if "auto" not in arguments.backends:
+        narrow &= set(arguments.backends)
+    if not (narrow or any(given)):
         return None
+    if arguments.weights == "seeded" and not (on_cpu or any(given)):
+        return NETS[name].samples(SAMPLES)  # what made-up nets say of real frames is noise too
     from app.footage import FILMED, footage
 
     if name not in FILMED:

@@ -14,17 +14,18 @@ from app.models.folding import folded
 from app.runtime.accuracy import snr_db
 from app.runtime.choice import CHECKED_FRAMES, float32_proper
 from app.runtime.compiled import CompiledEngine
-from app.runtime.makers import Order, compiled, makers_of, missing, offered, straightforward
+from app.runtime.makers import compiled, fp8_engine, makers_of, missing, offered, straightforward
 from app.runtime.nets import NetSpec, Target
+from app.runtime.order import Order
 from app.runtime.tensorrt import TensorRtEngine
 from app.runtime.timing import median_ms
 from app.runtime.torch2trt import Torch2TrtEngine
 from app.runtime.verdicts import cpu_name, cudnn_version
 
-Contender = Literal["eager", "inductor", "compiled", "tensorrt", "torch2trt", "int8"]
+Contender = Literal["eager", "inductor", "compiled", "tensorrt", "torch2trt", "int8", "fp8"]
 CONTENDERS: tuple[Contender, ...] = (
     *("eager", "inductor", "compiled"),
-    *("tensorrt", "torch2trt", "int8"),
+    *("tensorrt", "torch2trt", "int8", "fp8"),
 )
 """The net in half precision as PyTorch runs it, as torch.compile and a CUDA graph do, and the
 backends. On a CPU: in float32 as PyTorch runs it, and `int8`."""
@@ -171,8 +172,12 @@ def _contender(order: Order, batch: int, contender: Contender) -> Callable[..., 
             module = torch.compile(straightforward(spec, net).cuda(), dynamic=False)
             assert isinstance(module, nn.Module)
             return CompiledEngine(module, spec.samples(1), buckets=(batch,)).replay
-        case "compiled":
-            made = compiled(spec, net, order.device, (batch,))
+        case "compiled" | "fp8":
+            made = (
+                compiled(spec, net, order.device, (batch,))
+                if contender == "compiled"
+                else fp8_engine(order, (batch,))
+            )
             assert isinstance(made, CompiledEngine)
             return made.replay
         case _:

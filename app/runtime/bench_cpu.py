@@ -12,8 +12,9 @@ from app.runtime.accuracy import snr_db
 from app.runtime.bench import Contender, Row, not_here, row_of
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
-from app.runtime.makers import Order, makers_of
+from app.runtime.makers import makers_of
 from app.runtime.nets import Target
+from app.runtime.order import Order
 
 BATCHES = (1, 8)
 ROUNDS = 15

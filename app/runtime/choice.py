@@ -18,8 +18,9 @@ from app.runtime.buckets import bucket_of, cut
 from app.runtime.config import Backend, RuntimeConfig
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
-from app.runtime.makers import Make, Order, makers_of, missing, offered, unbuilt
+from app.runtime.makers import Make, makers_of, missing, offered, unbuilt
 from app.runtime.nets import NETS
+from app.runtime.order import Order
 from app.runtime.verdicts import Verdict, VerdictCache, default_folder, key_of, machine_of
 
 log = logging.getLogger(__name__)
@@ -217,7 +218,8 @@ def _judged(backend: Backend, engine: Engine, eager: Engine, order: Order, size:
     with float32_proper():
         reference = eager.run(*(tensor[-checked:] for tensor in batch))
     snr = snr_db(output, reference)
-    bounds = {"fp32": FLOAT32_SNR_DB, "int8": config.min_int8_snr_db}
+    bounds = {"fp32": FLOAT32_SNR_DB}
+    bounds |= dict.fromkeys(("int8", "fp8"), config.min_int8_snr_db)
     wanted = bounds.get(engine.precision, config.min_snr_db)
     # Bytes are rounded, and a value next to a half may go either way.
     wanted = wanted if output.is_floating_point() else min(wanted, config.min_snr_db)

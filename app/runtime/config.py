@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.strict import Settings
 
-Backend = Literal["auto", "eager", "compiled", "tensorrt", "torch2trt", "int8"]
+Backend = Literal["auto", "eager", "compiled", "tensorrt", "torch2trt", "int8", "fp8"]
 
 
 class RuntimeConfig(Settings):
@@ -32,7 +32,7 @@ class RuntimeConfig(Settings):
     """Least signal to noise of an engine's output against eager float32, dB."""
 
     min_int8_snr_db: float = Field(default=20.0, ge=0)
-    """The same for an engine in INT8."""
+    """The same for an engine in 8 bits."""
 
     cache: Path | None = Field(default=None, strict=False)
     """Where engines, measurements and compiled kernels are kept; absent, `digital-human/engines`

@@ -6,29 +6,28 @@ needs them: serving eagerly loads none.
 
 import importlib
 import importlib.util
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from app.models.folding import folded
 from app.models.wav2lip.painter import Painter
 from app.runtime.buckets import BUCKETS
-from app.runtime.config import Backend, RuntimeConfig
-from app.runtime.digest import weights_digest
+from app.runtime.config import Backend
 from app.runtime.engine import Engine
-from app.runtime.engine_file import EngineKey, EngineRefused
+from app.runtime.engine_file import EngineRefused
 from app.runtime.nets import NetSpec
+from app.runtime.order import CPU_FRAMES, Order
 from app.runtime.precision import Precision, halved
-from app.runtime.verdicts import default_folder
+from app.weights.replacing import replacing
 
 log = logging.getLogger(__name__)
 
@@ -40,96 +39,11 @@ INT8_ON_CPU = frozenset({"wav2lip"})
 INT8_ON_GPU = frozenset({"wav2lip", "animator"})
 """Nets of which real frames can be had to calibrate on."""
 
-CPU_FRAMES = 8
-"""Of the largest run on a CPU, where longer ones gain nothing."""
+HOPPER = 9
+"""Compute capability that our kernels are written for."""
 
-
-@dataclass(frozen=True)
-class Order:
-    """What engines are made for.
-
-    Attributes:
-        spec: of the net.
-        net: loaded, not folded, on the CPU.
-        device: of torch.
-        config: the settings.
-        frames: real inputs, two frames or more: those at even places are calibrated on, and
-            engines are judged by the others. Made-up inputs judge where there are none.
-    """
-
-    spec: NetSpec
-    net: nn.Module
-    device: str
-    config: RuntimeConfig
-    frames: tuple[Tensor, ...] | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Return where what is built is kept."""
-        return self.config.cache or default_folder()
-
-    @property
-    def on_cpu(self) -> bool:
-        """Return whether it runs on a CPU."""
-        return torch.device(self.device).type == "cpu"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Return the batch sizes that engines are made for and timed at."""
-        largest = min(self.config.max_batch_size, self.spec.largest)
-        return buckets_within(min(largest, CPU_FRAMES) if self.on_cpu else largest)
-
-    @property
-    def precision(self) -> Precision:
-        """Return what engines on a GPU that know no INT8 compute in."""
-        return "fp16" if self.config.fp16_mode else "fp32"
-
-    @cached_property
-    def digest(self) -> str:
-        """Return what tells the net's weights from others."""
-        return weights_digest(self.net)
-
-    def batch(self, size: int, seed: int = 0) -> tuple[Tensor, ...]:
-        """Return inputs to be judged and timed by, on the CPU."""
-        if self.frames is None:
-            return self.spec.samples(size, seed)
-        judged = [each[1::2] for each in self.frames]
-        places = (torch.arange(size) + seed) % len(judged[0])
-        return tuple(each[places] for each in judged)
-
-    def calibration(self) -> tuple[Tensor, ...]:
-        """Return the frames to calibrate on.
-
-        Raises:
-            ValueError: there are none.
-        """
-        if self.frames is None:
-            raise ValueError(f"INT8 of {self.spec.name} wants real frames, of app.runtime build")
-        return tuple(each[::2] for each in self.frames)
-
-    def file(self, precision: Precision, library: str, suffix: str) -> Path:
-        """Return where an engine of one precision and library is kept."""
-        return (self.folder / self.key(precision, library).file_name()).with_suffix(suffix)
-
-    def key(self, precision: Precision, library: str) -> EngineKey:
-        """Return what an engine of one precision and library depends on."""
-        from app.runtime.tensorrt import described, gpu_of
-
-        return EngineKey(
-            net=self.spec.name,
-            weights=self.digest,
-            inputs=described(self.spec.inputs()),
-            buckets=() if self.on_cpu else self.sizes,
-            precision=precision,
-            workspace=0 if self.on_cpu else self.config.max_workspace_size,
-            gpu="cpu" if self.on_cpu else gpu_of(self.device),
-            library=library,
-        )
-
-
-def buckets_within(frames: int) -> tuple[int, ...]:
-    """Return the buckets of up to so many frames."""
-    return tuple(size for size in BUCKETS if size <= frames)
+FP8 = frozenset({"animator"})
+"""Nets whose products are large enough to gain by it."""
 
 
 def there(package: str) -> bool:
@@ -149,7 +63,9 @@ def offered(spec: NetSpec, device: str) -> tuple[Backend, ...]:
         return ()
     if torch.device(device).type == "cpu":
         return ("int8",) if spec.name in INT8_ON_CPU else ()
-    return ("compiled", "tensorrt", "torch2trt", *(("int8",) if spec.name in INT8_ON_GPU else ()))
+    int8: tuple[Backend, ...] = ("int8",) if spec.name in INT8_ON_GPU else ()
+    fp8: tuple[Backend, ...] = ("fp8",) if spec.name in FP8 else ()
+    return ("compiled", "tensorrt", "torch2trt", *int8, *fp8)
 
 
 def makers_of(order: Order) -> dict[Backend, Make]:
@@ -159,6 +75,7 @@ def makers_of(order: Order) -> dict[Backend, Make]:
         "tensorrt": lambda: tensorrt_engine(order),
         "torch2trt": lambda: torch2trt_engine(order),
         "int8": lambda: int8_on_cpu(order) if order.on_cpu else int8_on_gpu(order),
+        "fp8": lambda: fp8_engine(order, order.sizes),
     }
     backends = offered(order.spec, order.device)
     return {backend: makers[backend] for backend in backends if not missing(backend, order)}
@@ -187,8 +104,17 @@ def missing(backend: Backend, order: Order) -> str:
                 return "The package tensorrt is not installed."
             can = order.frames is not None and there("modelopt")
             return "" if can or plan_file(order, "int8").is_file() else wants
+        case "fp8":
+            if not on_hopper(order.device):
+                return "Its kernels are for NVIDIA's Hopper GPUs."
+            return "" if order.frames is not None or peaks_file(order).is_file() else wants
         case _:
             return ""
+
+
+def on_hopper(device: str) -> bool:
+    """Return whether a CUDA device is of the kind that our kernels are written for."""
+    return torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] == HOPPER
 
 
 def unbuilt(order: Order) -> str:
@@ -210,11 +136,32 @@ def straightforward(spec: NetSpec, net: nn.Module) -> nn.Module:
 def compiled(spec: NetSpec, net: nn.Module, device: str, sizes: Sequence[int] = BUCKETS) -> Engine:
     """Return the `compiled` engine of a net: by our kernels on Hopper, else by the libraries'."""
     from app.runtime.compiled import CompiledEngine
-    from app.runtime.fast.make import HOPPER, fast
+    from app.runtime.fast.make import fast
 
-    hopper = torch.cuda.get_device_capability(device)[0] == HOPPER
-    made = (fast(net) if hopper else None) or straightforward(spec, net)
+    made = (fast(net) if on_hopper(device) else None) or straightforward(spec, net)
     return CompiledEngine(made, spec.samples(1), device, "fp16", sizes)
+
+
+def peaks_file(order: Order) -> Path:
+    """Return where the largest values inside a net on real frames are kept."""
+    return order.file("fp8", "largest values", ".peaks")
+
+
+def fp8_engine(order: Order, sizes: Sequence[int]) -> Engine:
+    """Return the engine of our kernels in 8 bits, measured on frames where the cache has not."""
+    from app.runtime.compiled import CompiledEngine
+    from app.runtime.fast.eight_bit import narrow, peaks
+    from app.runtime.fast.make import FastAnimator, fast
+
+    net, path = fast(order.net), peaks_file(order)
+    assert isinstance(net, FastAnimator)
+    net = net.to(order.device)
+    if not path.is_file():
+        frames = [each.to(order.device) for each in order.calibration()]
+        with replacing(path) as file:
+            file.write_text(json.dumps(peaks(net, frames)))
+    narrow(net, json.loads(path.read_text()))
+    return CompiledEngine(net, order.spec.samples(1), order.device, "fp8", sizes)
 
 
 def tensorrt_engine(order: Order) -> Engine:

@@ -19,6 +19,7 @@ LABELS: dict[Contender, str] = {
     "tensorrt": "TensorRT",
     "torch2trt": "torch2trt",
     "int8": "INT8",
+    "fp8": "FP8",
 }
 COLOURS: dict[Contender, str] = {
     "eager": "0.65",
@@ -27,6 +28,7 @@ COLOURS: dict[Contender, str] = {
     "tensorrt": "tab:olive",
     "torch2trt": "tab:brown",
     "int8": "tab:purple",
+    "fp8": "tab:pink",
 }
 
 
@@ -129,4 +131,5 @@ def _ms(row: Row | None) -> str:
         return ""
     if row.error:
         return "not run here" if row.error.startswith("not run here") else "failed"
-    return f"{row.ms:.4f}" if row.ms < 0.1 else f"{row.ms:.3f}"
+    text = f"{row.ms:.4f}" if row.ms < 0.1 else f"{row.ms:.3f}"
+    return f"{text} ({row.snr_db:.0f} dB)" if row.contender in ("int8", "fp8") else text

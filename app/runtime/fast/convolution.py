@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+EIGHT_BIT = torch.float8_e4m3fn
+LARGEST = torch.finfo(EIGHT_BIT).max
+
 LINEAR = 1.0
 """Slope of a rectifier that does nothing."""
 
@@ -85,7 +88,13 @@ class Convolution(nn.Module):
         modulates: whether `other`, normalised, is multiplied and moved by what comes out.
         apart: whether phases become planes; else they interleave.
         inputs: channels of the image where it has more than the weight: the rest counts nothing.
+
+    Attributes:
+        kind: of what is written, where it is not that of the image.
     """
+
+    scale: Tensor | None
+    bias: Tensor
 
     def __init__(
         self,
@@ -103,9 +112,11 @@ class Convolution(nn.Module):
             weight, (0, 0) * (weight.dim() - 2) + (0, (inputs or weight.shape[1]) - weight.shape[1])
         )
         self.taps, self.slope, self.modulates, self.apart = taps, slope, modulates, apart
+        self.kind: torch.dtype | None = None
         self.depth = weight.shape[2] if weight.dim() == 5 else 1
         merged = taps.merged(weight.detach().float())
         self.weight = nn.Parameter(merged, requires_grad=False)
+        self.register_buffer("scale", None)
         self.register_buffer("bias", bias.detach().float().clone())
         table = torch.tensor(taps.table(self.depth), dtype=torch.int32)
         self.register_buffer("table", table)
@@ -140,17 +151,37 @@ class Convolution(nn.Module):
             from app.runtime.fast import launch
 
             return launch.convolve(self, x_BZHWC, other, moments, out)
-        y = self._formula(x_BZHWC)
-        y = y + cast("Tensor", self.bias)
+        y = self._formula(x_BZHWC.float() if x_BZHWC.dtype == EIGHT_BIT else x_BZHWC)
+        y = y if self.scale is None else y * self.scale
+        y = y + self.bias
         if self.modulates:
             assert other is not None
             y = self._modulated(y, other)
         elif other is not None:
             y = y + other
         y = functional.leaky_relu(y, self.slope) if self.slope < 1 else y
-        if out is None:
-            return y
-        return out.copy_(y)
+        if out is not None:
+            return out.copy_(y)
+        return y.clamp(-LARGEST, LARGEST).to(EIGHT_BIT) if self.kind == EIGHT_BIT else y
+
+    def read_eight_bit(self, scale: float) -> None:
+        """Take images in 8 bit, whose values are `scale` times that; the weights become so too."""
+        self.kind = self.kind or self.weight.dtype
+        weight = self.weight.detach().float()
+        own = weight.abs().amax((0, 2)).clamp(min=1e-12) / LARGEST
+        eight = (weight / own[:, None]).to(EIGHT_BIT)
+        self.weight = nn.Parameter(eight, requires_grad=False)
+        self._multiply(scale * own)
+
+    def write_eight_bit(self, scale: float) -> None:
+        """Write in 8 bit, values over `scale`."""
+        self.kind = EIGHT_BIT
+        self._multiply(torch.full_like(self.bias, 1 / scale))
+        self.bias = self.bias / scale
+
+    def _multiply(self, factor: Tensor) -> None:
+        before = torch.ones_like(factor) if self.scale is None else self.scale
+        self.scale = before * factor
 
     def _modulated(self, y: Tensor, other: Tensor) -> Tensor:
         image = other.movedim(-1, 1)

@@ -1,6 +1,7 @@
 """How the kernels are launched: tiles by shape, and where results go. Imported on a GPU only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,9 +17,6 @@ from app.runtime.kernels import moments as _moments
 if TYPE_CHECKING:
     from app.runtime.fast.convolution import Convolution
 
-Tile = tuple[int, int, int, int]
-"""Rows, columns, output channels, and input channels of one step."""
-
 WAVE = 264
 """Programs that keep a Hopper GPU's 132 multiprocessors busy twice over."""
 
@@ -33,22 +31,63 @@ FEW = {128: (8, 8), 256: (4, 4), 512: (2, 2), 1024: (1, 8)}
 """The same for few samples."""
 
 
-def tile_of(conv: "Convolution", samples: int) -> tuple[Tile, int, int]:
-    """Return the tile that measured best for so many samples, stages and warps.
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one program computes, and with how much of a multiprocessor.
+
+    Attributes:
+        high: rows.
+        wide: columns.
+        first: output channels.
+        rest: further ones, where one program computes all.
+        step: input channels of a product.
+        stages: that are fetched ahead.
+        warps: of 32 threads.
+    """
+
+    high: int
+    wide: int
+    first: int
+    rest: int
+    step: int
+    stages: int
+    warps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Rows of a tile, and what of a multiprocessor it takes; see `Tile`."""
+
+    high: int
+    stages: int
+    warps: int
+
+
+SMALL = Share(high=8, stages=3, warps=4)
+LARGE = Share(high=16, stages=4, warps=8)
+EIGHT_BIT_REST = Share(high=16, stages=3, warps=8)
+
+
+def tile_of(conv: "Convolution", samples: int) -> Tile:
+    """Return the tile that measured best for so many samples.
 
     H100, 25 November 2026: 512 to 512 channels, 64 x 64: 659 TFLOP/s at batch 16, 594 at batch 1;
-    the modulations 540 and 518. Two small programs on a multiprocessor mostly beat one large.
+    the modulations 540 and 518. Two small programs on a multiprocessor mostly beat one large; in 8
+    bits, where they take 0.65 of the time, always, but for the mask's products (0.88 of it).
     """
-    small, large = ((8, 16), 3, 4), ((16, 16), 4, 8)
-    wide = 64 if conv.modulates or conv.outputs <= 64 else 128
-    tiles = -(-conv.outputs // wide)
-    if conv.modulates:
-        area, stages, warps = large if samples // 256 * tiles >= WAVE else small
-    elif conv.outputs % 128 == 0 or (tiles == 1 and conv.steps <= SHORT):
-        area, stages, warps = small
-    else:
-        area, stages, warps = large
-    return (*area, wide, 64), stages, warps
+    first = 64 if conv.modulates or conv.outputs <= 64 else 128
+    rest = 64 if first < conv.outputs <= first + 64 and not conv.modulates else 0
+    # A row of a box is 128 bytes, which is what the copy engine likes best.
+    eight_bit = conv.weight.itemsize == 1
+    step = 128 if eight_bit and conv.weight.shape[2] % 128 == 0 else 64
+    share = SMALL
+    if eight_bit:
+        share = EIGHT_BIT_REST if rest else SMALL
+    elif conv.modulates:
+        share = LARGE if samples // 256 * (conv.outputs // first) >= WAVE else SMALL
+    elif first == 64 and conv.steps > SHORT:
+        share = LARGE
+    return Tile(share.high, 16, first, rest, step, share.stages, share.warps)
 
 
 def convolve(
@@ -59,29 +98,34 @@ def convolve(
     phases, stripes = len(conv.taps.rows), conv.taps.stripes
     planes = 1 if stripes > 1 else planes
     if out is None:
-        out = x.new_empty(*_result(conv, x.shape), conv.outputs)
+        shape = (*_result(conv, x.shape), conv.outputs)
+        out = x.new_empty(shape, dtype=conv.kind or x.dtype)
     samples = batch * planes * phases**2 * height * width
-    (high, wide, first, step), stages, warps = tile_of(conv, samples)
+    tile = tile_of(conv, samples)
+    weight = conv.weight.view(-1, inputs)
     seen = other if other is not None else out
     up = phases * width // seen.shape[-2] if other is not None else 1
     # Rows that are there twice for two rows of the tile make no box.
     boxed = other is not None and not (up > 1 and phases == 1)
-    tile = (high, wide, first)
-    _convolution.convolve[(samples // (high * wide) * triton.cdiv(conv.outputs, first),)](
-        TensorDescriptor.from_tensor(x, [1, 1, high, wide, step]),
-        TensorDescriptor.from_tensor(conv.weight.view(-1, inputs), [first, step]),
-        *(conv.table, conv.bias, seen),
-        _boxes(seen, phases // up if boxed else 1, width if boxed else seen.shape[-2], tile),
+    apart = 1 if conv.apart else phases
+    tiles = 1 if tile.rest else triton.cdiv(conv.outputs, tile.first)
+    _convolution.convolve[(samples // (tile.high * tile.wide) * tiles,)](
+        TensorDescriptor.from_tensor(x, [1, 1, tile.high, tile.wide, tile.step]),
+        TensorDescriptor.from_tensor(weight, [tile.first, tile.step]),
+        TensorDescriptor.from_tensor(weight, [tile.rest or tile.first, tile.step]),
+        *(conv.table, conv.bias if conv.scale is None else conv.scale, conv.bias, seen),
+        _boxes(seen, phases // up, width, tile, tile.first) if boxed else seen,
         moments if moments is not None else conv.bias,
-        _boxes(out, 1 if conv.apart else phases, width, tile),
+        *(_boxes(out, apart, width, tile, share) for share in (tile.first, tile.rest or 64)),
         *(height, width, planes),
-        **{"HIGH": high, "WIDE": wide, "FIRST": first, "STEP": step, "STAGES": stages},
+        **{"HIGH": tile.high, "WIDE": tile.wide, "FIRST": tile.first, "REST": tile.rest},
         **{"N": conv.outputs, "WIDTH": inputs, "PHASES": phases, "STRIPES": stripes},
         **{"UP": up, "BOXED": boxed, "PARTS": moments.shape[1] if moments is not None else 1},
         **{"DEEP": conv.depth, "AREA": conv.taps.rows[0][1] ** 2, "APART": conv.apart},
-        **{"SLOPE": conv.slope, "MODULATES": conv.modulates},
-        ADDS=other is not None and not conv.modulates,
-        **{"num_warps": warps, "num_stages": stages},
+        **{"SLOPE": conv.slope, "MODULATES": conv.modulates, "SCALED": conv.scale is not None},
+        **{"ADDS": other is not None and not conv.modulates},
+        **{"STEP": tile.step, "STAGES": tile.stages},
+        **{"num_warps": tile.warps, "num_stages": tile.stages},
     )
     return out
 
@@ -96,14 +140,13 @@ def _result(conv: "Convolution", shape: Sequence[int]) -> tuple[int, ...]:
     return batch, planes, phases * height, phases * width
 
 
-def _boxes(x: Tensor, phases: int, width: int, tile: tuple[int, int, int]) -> TensorDescriptor:
+def _boxes(x: Tensor, phases: int, width: int, tile: Tile, channels: int) -> TensorDescriptor:
     """Return (..., phases H, phases W, C) as (... H, phases, W, phases, C), a tile as a box."""
-    high, wide, channels = tile
     pixel, row = x.stride(-2), x.stride(-3)
     rows = x.numel() // (x.shape[-1] * x.shape[-2] * phases)
     shape = [rows, phases, width, phases, x.shape[-1]]
     strides = [phases * row, row, phases * pixel, pixel, 1]
-    return TensorDescriptor(x, shape, strides, [high, 1, wide, 1, channels])
+    return TensorDescriptor(x, shape, strides, [tile.high, 1, tile.wide, 1, channels])
 
 
 def moments_of(x: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from app.models.wav2lip.generator import Wav2Lip
 
 HALF = torch.float16
-HOPPER = 9
-"""Compute capability that the kernels are written for."""
 
 
 class FastAnimator(nn.Module):

@@ -92,7 +92,7 @@ class FastDenseMotion(nn.Module):
         seen = self.hourglass(joined)
         slices = self.mask(seen)
         places = operations.mix(slices, cast("Tensor", self.mask_bias), source, driving)
-        planes = torch.matmul(seen.flatten(2, 3), self.occlusion)
+        planes = torch.matmul(seen.flatten(2, 3).to(self.occlusion.dtype), self.occlusion)
         taps = planes.sum(1, dtype=torch.float32).view(batch, height, width, -1)
         return places, operations.gather(taps, cast("Tensor", self.occlusion_bias), SIDE)
 

@@ -48,13 +48,14 @@ def _normalised(x, moments, b, columns, N: tl.constexpr, PARTS: tl.constexpr):
 
 @triton.jit
 def _summed(
-    x, weight, rows, base, place, n0,
-    ALL: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr, STEPS: tl.constexpr,
-    SHARE: tl.constexpr, N: tl.constexpr, DEEP: tl.constexpr, AREA: tl.constexpr,
-    STRIPES: tl.constexpr, STAGES: tl.constexpr, TWICE: tl.constexpr,
+    x, weight, second_weight, rows, base, place, n0,
+    ALL: tl.constexpr, FIRST: tl.constexpr, SECOND: tl.constexpr, FURTHER: tl.constexpr,
+    STEP: tl.constexpr, STEPS: tl.constexpr, SHARE: tl.constexpr, DEEP: tl.constexpr,
+    AREA: tl.constexpr, STRIPES: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Return the sums over all taps and channels, in float32: two of (FIRST, ALL).
+    """Return the sums over all taps and channels, in float32: (FIRST, ALL) and (SECOND, ALL).
 
+    The second are those of the rows of weights that lie FURTHER; SECOND may be 0.
     The weights are the left side of the products: there, samples that were fetched as a box of
     rows and columns are multiplied from where they lie. As the left side they would go through
     registers, which Triton 3.6 fills again before the products before have read them.
@@ -62,7 +63,7 @@ def _summed(
     sy, ny, sx, nx = rows
     b, z0, h0, w0 = place
     first = tl.zeros((FIRST, ALL), tl.float32)
-    second = tl.zeros((FIRST if TWICE else 1, ALL if TWICE else 1), tl.float32)
+    second = tl.zeros((SECOND if SECOND else 1, ALL if SECOND else 1), tl.float32)
     share = 65536 // nx + 1
     for i in tl.range(0, DEEP * ny * nx * STEPS, num_stages=STAGES):
         tap = i // STEPS
@@ -80,9 +81,17 @@ def _summed(
         samples = box.reshape(ALL, STEP).T
         row = (base + tap) * SHARE + n0
         first = tl.dot(weight.load([row, k]), samples, first)
-        if TWICE:
-            second = tl.dot(weight.load([row + N, k]), samples, second)
+        if SECOND:
+            second = tl.dot(second_weight.load([row + FURTHER, k]), samples, second)
     return first, second
+
+
+@triton.jit
+def _with_bias(sums, scale, bias, columns, real, SCALED: tl.constexpr):
+    """Return sums (channels, ALL), multiplied where they are to be, and their bias."""
+    if SCALED:
+        sums *= tl.load(scale + columns, mask=real, other=0.0)[:, None]
+    return sums + tl.load(bias + columns, mask=real, other=0.0)[:, None]
 
 
 @triton.jit
@@ -106,53 +115,63 @@ def _seen(
 
 
 @triton.jit
+def _write(out, y, place, n0, SLOPE: tl.constexpr, HIGH: tl.constexpr, WIDE: tl.constexpr):
+    """Write (channels, ALL) behind its rectifier; the copy engine drops what is outside."""
+    if SLOPE < 1:
+        y = tl.where(y > 0, y, y * SLOPE)
+    row, y_of, w0, x_of = place
+    out.store([row, y_of, w0, x_of, n0], y.to(out.dtype).T.reshape(HIGH, 1, WIDE, 1, y.shape[0]))
+
+
+@triton.jit
 def convolve(
-    x, weight, phases, bias, other, seen_box, moments, out, H, W, planes,
-    HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, STEP: tl.constexpr,
-    PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr, N: tl.constexpr,
-    DEEP: tl.constexpr, AREA: tl.constexpr, MODULATES: tl.constexpr, ADDS: tl.constexpr,
-    PARTS: tl.constexpr, UP: tl.constexpr, SLOPE: tl.constexpr, APART: tl.constexpr,
-    BOXED: tl.constexpr, STAGES: tl.constexpr,
+    x, weight, second_weight, phases, scale, bias, other, seen_box, moments, out, rest_out,
+    H, W, planes,
+    HIGH: tl.constexpr, WIDE: tl.constexpr, FIRST: tl.constexpr, REST: tl.constexpr,
+    STEP: tl.constexpr, PHASES: tl.constexpr, STRIPES: tl.constexpr, WIDTH: tl.constexpr,
+    N: tl.constexpr, DEEP: tl.constexpr, AREA: tl.constexpr, MODULATES: tl.constexpr,
+    ADDS: tl.constexpr, PARTS: tl.constexpr, UP: tl.constexpr, SLOPE: tl.constexpr,
+    APART: tl.constexpr, BOXED: tl.constexpr, SCALED: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Write one tile: HIGH rows x WIDE columns x FIRST output channels of one plane and phase.
 
-    N: output channels. Where FIRST does not divide it, the last tile computes more, and the copy
-    engine drops that.
+    N: output channels. Where FIRST does not divide it, the last tile computes more, which is
+    dropped; with REST, one tile computes FIRST + REST of them.
     AREA: taps per plane where there is one phase.
     out: seen as (images x planes x H, phases, W, phases, channels), so that a tile of one phase is
     a box. BOXED: `other` likewise.
     MODULATES: the second half of the weights makes an offset, and the first a gain, of `other`
     normalised by `moments` and repeated UP times. ADDS: `other` is added. APART: phases go to
-    planes of their own; else they interleave.
+    planes of their own; else they interleave. SCALED: sums are multiplied, by output channel.
     """
     ALL: tl.constexpr = HIGH * WIDE
-    TILES: tl.constexpr = (N + FIRST - 1) // FIRST
+    TILES: tl.constexpr = 1 if REST else (N + FIRST - 1) // FIRST
     tile = tl.program_id(0)
     b, z, h0, w0, n_tile, phase = _position(tile, H, W, planes, HIGH, WIDE, PHASES, TILES)
     y_of, x_of = phase // PHASES, phase % PHASES
     rows = _rows(phases + y_of * 2, phases + x_of * 2)
     base = tl.load(phases + 2 * PHASES + phase)
-    gain, offset = _summed(
-        x, weight, rows, base, (b, z, h0, w0), n_tile * FIRST, ALL, FIRST, STEP,
-        (WIDTH + STEP - 1) // STEP, 2 * N if MODULATES else N, N, DEEP, AREA, STRIPES, STAGES,
-        MODULATES,
+    gain, second = _summed(
+        x, weight, second_weight, rows, base, (b, z, h0, w0), n_tile * FIRST, ALL, FIRST,
+        FIRST if MODULATES else REST, N if MODULATES else FIRST, STEP, (WIDTH + STEP - 1) // STEP,
+        2 * N if MODULATES else N, DEEP, AREA, STRIPES, STAGES,
     )  # fmt: skip
     columns = n_tile * FIRST + tl.arange(0, FIRST)
-    real = columns < N
-    y = gain + tl.load(bias + columns, mask=real, other=0.0)[:, None]
+    y = _with_bias(gain, scale, bias, columns, columns < N, SCALED)
     row = (b * planes + z) * H
     if MODULATES or ADDS:
         at = (row, h0, w0, y_of, x_of)
         seen = _seen(other, seen_box, at, columns, W, HIGH, WIDE, FIRST, N, UP, BOXED)
         if MODULATES:
             seen = _normalised(seen, moments, b, columns, N, PARTS)
-            y = y * seen + (offset + tl.load(bias + N + columns)[:, None])
+            y = y * seen + _with_bias(second, scale, bias, N + columns, columns < N, SCALED)
         else:
             y += seen
-    if SLOPE < 1:
-        y = tl.where(y > 0, y, y * SLOPE)
     if APART:
-        row = (b * PHASES * PHASES + phase) * H
-        y_of, x_of = 0, 0
-    written = y.to(out.dtype).T.reshape(HIGH, 1, WIDE, 1, FIRST)
-    out.store([row + h0, y_of, w0, x_of, n_tile * FIRST], written)
+        row, y_of, x_of = (b * PHASES * PHASES + phase) * H, 0, 0
+    place = (row + h0, y_of, w0, x_of)
+    _write(out, y, place, n_tile * FIRST, SLOPE, HIGH, WIDE)
+    if REST:
+        columns = FIRST + tl.arange(0, REST)
+        y = _with_bias(second, scale, bias, columns, columns < N, SCALED)
+        _write(rest_out, y, place, FIRST, SLOPE, HIGH, WIDE)

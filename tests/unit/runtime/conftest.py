@@ -15,9 +15,9 @@ from app.footage import footage
 from app.runtime import choice
 from app.runtime.choice import best_engine
 from app.runtime.config import RuntimeConfig
-from app.runtime.makers import Order
 from app.runtime.nets import NETS
 from app.runtime.onnx_graph import export, exportable, net_for
+from app.runtime.order import Order
 from app.runtime.quantisation import LEVELS, LayerScales, Quantisation, levels_of
 from app.weights.seeded import seeded
 

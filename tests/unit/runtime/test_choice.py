@@ -12,8 +12,8 @@ from app.runtime.accuracy import snr_db
 from app.runtime.choice import BucketedEngine, best_engine, decided, measured
 from app.runtime.config import RuntimeConfig
 from app.runtime.engine import Engine
-from app.runtime.makers import Order, buckets_within
 from app.runtime.nets import NETS
+from app.runtime.order import Order, buckets_within
 from app.runtime.verdicts import Verdict, VerdictCache, key_of
 
 

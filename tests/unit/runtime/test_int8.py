@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from app.runtime.accuracy import snr_db
 from app.runtime.dynamic import dynamically_quantised
 from app.runtime.int8 import Int8Engine
-from app.runtime.makers import Order, int8_file
+from app.runtime.makers import int8_file
+from app.runtime.order import Order
 from tests.unit.runtime.conftest import GraphFile, seeded_net
 
 FLOOR_DB = 20.0

@@ -14,8 +14,8 @@ from app.runtime import choice
 from app.runtime.bench import Machine, Row, row_of
 from app.runtime.bench_cpu import measure_on_cpu
 from app.runtime.config import RuntimeConfig
-from app.runtime.makers import Order
 from app.runtime.nets import NETS, Target
+from app.runtime.order import Order
 from app.runtime.report import LABELS, bench_table, cpu_table, write_json
 from app.weights.seeded import seeded
 

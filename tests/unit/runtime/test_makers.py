@@ -16,8 +16,9 @@ from app.runtime.bench import not_here
 from app.runtime.choice import best_engine
 from app.runtime.config import Backend, RuntimeConfig
 from app.runtime.engine_file import write_engine
-from app.runtime.makers import Order, int8_file, makers_of, missing, offered, there
+from app.runtime.makers import int8_file, makers_of, missing, offered, peaks_file, there
 from app.runtime.nets import NETS
+from app.runtime.order import Order
 from app.weights.seeded import seeded
 from tests.unit.runtime.fake_trt import fake
 from tests.unit.runtime.test_torch2trt import FakeTRTModule, fake_torch2trt
@@ -46,6 +47,7 @@ def order(folder: Path, name: str = "stitching", **settings: object) -> Order:
         ("puppet", "cuda", ()),
         ("motion", "cuda", ("compiled", "tensorrt", "torch2trt")),
         ("wav2lip", "cuda:1", ("compiled", "tensorrt", "torch2trt", "int8")),
+        ("animator", "cuda", ("compiled", "tensorrt", "torch2trt", "int8", "fp8")),
     ],
 )
 def test_backends_of_nets(name: str, device: str, backends: tuple[Backend, ...]) -> None:
@@ -125,6 +127,19 @@ def test_what_is_absent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not there("torch2trt")
     assert not_here(asked, "torch2trt") == "not run here: The package torch2trt is not installed."
     assert "torch2trt" not in makers_of(asked)
+
+
+def test_fp8_wants_a_hopper_and_frames_or_what_they_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(order(tmp_path, "animator"), device="cuda")
+    assert "Hopper" in missing("fp8", asked)
+    monkeypatch.setattr(makers, "on_hopper", lambda device: True)
+    monkeypatch.setattr("app.runtime.tensorrt.gpu_of", lambda device: "H100 9.0")
+    assert "app.runtime build animator --device cuda" in missing("fp8", asked)
+    peaks_file(asked).touch()
+    assert missing("fp8", asked) == ""
+    assert missing("fp8", replace(asked, frames=asked.spec.samples(2))) == ""
 
 
 def test_int8_that_was_not_built_says_how(tmp_path: Path) -> None:

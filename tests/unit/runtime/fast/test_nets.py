@@ -6,7 +6,15 @@ from torch import Tensor, nn
 
 from app.models.liveportrait.spade import SpadeBlock
 from app.runtime.accuracy import snr_db
-from app.runtime.fast.convolution import DOUBLED, FOURFOLD, SPREAD, Convolution, Taps
+from app.runtime.fast.convolution import (
+    DOUBLED,
+    EIGHT_BIT,
+    FOURFOLD,
+    LARGEST,
+    SPREAD,
+    Convolution,
+    Taps,
+)
 from app.runtime.fast.decoder import FastBlock
 from app.runtime.fast.make import fast
 from app.runtime.nets import NETS
@@ -84,3 +92,26 @@ def test_depth_is_padded_like_height_and_width() -> None:
     made = Convolution(conv.weight, conv.bias, Taps.plain(3), inputs=8)
     padded = nn.functional.pad(x.movedim(1, -1), (0, 2))
     assert snr_db(made(padded).movedim(-1, 1), conv(x)) > EXACT_DB
+
+
+@torch.inference_mode()
+def test_what_passes_in_8_bits_is_near() -> None:
+    x = last(torch.randn(2, 16, 6, 5))
+    pair = (
+        Convolution(torch.randn(32, 16, 3, 3) / 12, torch.randn(32), Taps.plain(3), slope=0.2),
+        Convolution(torch.randn(8, 32, 3, 3) / 17, torch.randn(8), Taps.plain(3), slope=0.2),
+    )
+    passed = pair[0](x)
+    wanted = pair[1](passed)
+    scale = passed.abs().max().item() / LARGEST
+    pair[0].write_eight_bit(scale)
+    pair[1].read_eight_bit(scale)
+    assert pair[0](x).dtype == EIGHT_BIT
+    assert pair[1](pair[0](x)).dtype == torch.float32
+    assert snr_db(pair[1](pair[0](x)), wanted) > 25
+
+
+def test_what_is_too_large_for_8_bits_is_cut_off() -> None:
+    conv = Convolution(torch.full((1, 1, 1, 1), 1.0), torch.zeros(1), Taps.plain(1))
+    conv.write_eight_bit(0.1)
+    assert conv(torch.full((1, 1, 1, 1, 1), 100.0)).item() == LARGEST
