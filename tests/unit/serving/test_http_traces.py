@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.observability.tracing import NoTracer, Span
+from app.observability.tracing import Kind, NoTracer, Span, Value
 from app.serving.http_traces import HttpTraces
 
 
@@ -36,11 +36,15 @@ class Told(NoTracer):
         self.spans: list[Under] = []
 
     @contextmanager
-    def span(
-        self, name: str, kind: Any = "", parent: Any = None, attributes: Any = None
-    ) -> Iterator[Span]:  # type: ignore[override]  # noqa: ANN401, E501
+    def span(  # type: ignore[override]
+        self,
+        name: str,
+        kind: Kind = "internal",
+        parent: str | None = None,
+        attributes: dict[str, Value] | None = None,
+    ) -> Iterator[Span]:
         under = Under(parent)
-        under.notes |= attributes
+        under.notes |= attributes or {}
         self.spans.append(under)
         yield under
 
