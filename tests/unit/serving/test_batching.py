@@ -334,5 +334,5 @@ async def test_a_failed_items_line_names_no_other_request(
         assert isinstance(await model.submit(0), NoFace)
     finally:
         logging.getLogger("ray.serve").removeFilter(seen)
-        context._unset_request_context()
+        context._unset_request_context()  # type: ignore[no-untyped-call]
     assert requests == [""]

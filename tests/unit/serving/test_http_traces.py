@@ -36,7 +36,7 @@ class Told(NoTracer):
         self.spans: list[Under] = []
 
     @contextmanager
-    def span(  # type: ignore[override]
+    def span(
         self,
         name: str,
         kind: Kind = "internal",

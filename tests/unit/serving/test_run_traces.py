@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from app.errors import NoFace
 from app.observability.origin import Origin
-from app.observability.tracing import NoTracer
+from app.observability.tracing import NoTracer, Value
 from app.runtime.buckets import bucket_up_to
 from app.serving.batching import Run
 from app.serving.run_traces import RunTraces
@@ -40,13 +41,13 @@ class Told(NoTracer):
     def __init__(self) -> None:
         self.spans: list[Past] = []
 
-    def past(  # type: ignore[override]
+    def past(
         self,
         name: str,
         spent_ns: tuple[int, int],
         parent: str = "",
-        links: tuple[str, ...] = (),
-        attributes: dict[str, Any] | None = None,
+        links: Sequence[str] = (),
+        attributes: dict[str, Value] | None = None,
         error: str = "",
     ) -> str:
         self.spans.append(Past(name, spent_ns, parent, list(links), attributes or {}, error))
