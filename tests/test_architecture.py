@@ -79,6 +79,7 @@ RESERVED = {
     "onnx": {"runtime"},
     "opentelemetry": {"serving"},
     "openvino": {"runtime"},
+    "pynvml": {"serving"},
     "tensorrt": {"runtime"},
     "tensorrt_rtx": {"runtime"},
     "torch2trt": {"runtime"},

@@ -51,10 +51,11 @@ class LipSync:
         self._weights = weights
         self._model: LipModel | None = None
         self._loading = threading.Lock()
-        meter = SlotMeter(Meters(), "lips")
         bucket = partial(bucket_up_to, self._runtime.max_batch_size)
         traces = RunTraces(tracer_of(tracing, "LipSync"), "lips", self._card, bucket)
-        self._slot = Slot(self._paint, MAX_CALLS, "lips", len, meter, traces.ran)
+        self._meter = SlotMeter(Meters(), "lips", MAX_CALLS)
+        work = self._meter.timed(self._paint)
+        self._slot = Slot(work, MAX_CALLS, "lips", len, self._meter, traces.ran)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -76,6 +77,7 @@ class LipSync:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("LipSync", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
 

@@ -12,6 +12,8 @@ from ray import serve
 from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
 from app.observability.config import TracingConfig
+from app.observability.labels import RESULTS
+from app.observability.metrics import CACHE
 from app.observability.origin import NOBODY, Origin
 from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
@@ -66,14 +68,12 @@ class PortraitAnimator:
         bucket = partial(bucket_up_to, self._runtime.max_batch_size)
         tracer = tracer_of(tracing, "PortraitAnimator")
         traces = RunTraces(tracer, "portrait", self._card, bucket)
-        self._slot = Slot(
-            self._work,
-            MAX_CALLS,
-            "portrait",
-            frames=_frames,
-            observer=SlotMeter(Meters(), "portrait"),
-            ran=traces.ran,
-        )
+        self._meters = Meters()
+        for result in RESULTS:
+            self._meters.begin(CACHE, model="portrait", result=result)
+        self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS)
+        work = self._meter.timed(self._work)
+        self._slot = Slot(work, MAX_CALLS, "portrait", _frames, self._meter, traces.ran)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -95,6 +95,7 @@ class PortraitAnimator:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("PortraitAnimator", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
@@ -143,6 +144,7 @@ class PortraitAnimator:
             BaseException: why the sitter could not be fetched.
         """
         prepared = self._cache.get(key)
+        self._meters.count(CACHE, model="portrait", result="miss" if prepared is None else "hit")
         if prepared is None:
             if isinstance(sitter, BaseException):
                 raise sitter
