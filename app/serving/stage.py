@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
 import numpy as np
@@ -14,6 +16,8 @@ from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
 from app.media.label import stamp
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
+from app.observability.story import story
+from app.observability.tracing import FIRST_FRAME, GROUP_FRAMES, NoTracer, Tracer
 from app.pipeline.session import render
 from app.report import report_box
 from app.serving import motions
@@ -36,11 +40,13 @@ class Stage:
     Args:
         args: the application's settings.
         models: where the models run.
+        tracer: makes spans of the groups and of the models' calls.
     """
 
-    def __init__(self, args: AppArgs, models: Models) -> None:
+    def __init__(self, args: AppArgs, models: Models, tracer: Tracer | None = None) -> None:
         self._args = args
-        self._models = ModelCalls(models, args)
+        self._tracer = tracer or NoTracer()
+        self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
 
     async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
@@ -75,13 +81,20 @@ class Stage:
         session = self._session(times)
         try:
             driving = await self._in_time(motions.prepare(job, session))
-            return await motions.record(driving, session)
+            recorded = await motions.record(driving, session)
+            story().frames = recorded[1]
+            return recorded
         finally:
             session.close()
 
     def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
         """Return the finished frames of a take, before they are encoded."""
-        return render(take.scene, self._args.session)
+        return render(replace(take.scene, around=self._group), self._args.session)
+
+    def _group(self, frames: slice) -> AbstractContextManager[object]:
+        """Return the span of a group of frames."""
+        place = {FIRST_FRAME: frames.start, GROUP_FRAMES: frames.stop - frames.start}
+        return self._tracer.span("group", attributes={**place})
 
     async def video(
         self, take: Take, meter: ClipMeter | None = None
@@ -105,6 +118,7 @@ class Stage:
                 if meter:
                     encode_s = time.perf_counter() - started_s
                     meter.encoded(len(group.pixels), take.fps, encode_s)
+                story().frames += len(group.pixels)
                 if data:
                     yield data
             last = await run(thread, writer.finish) + _report(take)
