@@ -3,7 +3,7 @@
 from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
-from app.pipeline.config import SessionConfig
+from app.pipeline.config import FramesConfig, SessionConfig
 from app.runtime.config import RuntimeConfig
 from app.strict import Settings
 from app.variants.config import LipsConfig, PortraitConfig
@@ -19,5 +19,6 @@ class AppArgs(Settings):
     portrait: PortraitConfig = PortraitConfig()
     lips: LipsConfig = LipsConfig()
     session: SessionConfig = SessionConfig()
+    frames: FramesConfig = FramesConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     weights: WeightsConfig = WeightsConfig()

@@ -27,9 +27,10 @@ _AAC_FRAME = 1024
 """Samples of one AAC frame."""
 
 
-_FRAGMENT_FRAMES = 3
-"""FFmpeg closes a fragment when the packet after it comes, so short ones leave early: at most
-three frames wait for the next group. Each fragment costs some 250 bytes."""
+FRAGMENT_FRAMES = 2
+LIVE_FRAGMENT_FRAMES = 1
+"""FFmpeg closes a fragment when the picture after it comes, so short ones leave early: no more
+than a fragment's frames wait for the next group. Each fragment costs some 250 bytes."""
 
 
 class Mp4Writer:
@@ -49,6 +50,7 @@ class Mp4Writer:
         tags: text by the names title, comment, artist and encoder.
         num_frames: how many frames will come; left out, as many as the sound takes. If fewer
             come, up to 43 ms of sound outlast the picture; if more come, silence goes with them.
+        fragment_frames: of one fragment, >= 1.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Mp4Writer:
         config: MediaConfig,
         tags: Mapping[str, str] | None = None,
         num_frames: int | None = None,
+        fragment_frames: int = FRAGMENT_FRAMES,
     ) -> None:
         if width % 2 or height % 2 or width < 2 or height < 2:
             raise ValueError(f"sides must be even and positive, not {width} x {height}")
@@ -78,7 +81,7 @@ class Mp4Writer:
             options={
                 # delay_moov: the header waits for the first packets, whose priming it records.
                 "movflags": "empty_moov+default_base_moof+delay_moov+skip_trailer",
-                "frag_duration": str(int((_FRAGMENT_FRAMES - 1) / fps * 1_000_000)),
+                "frag_duration": str(int(fragment_frames / fps * 1_000_000)),
             },
         )
         self._container.metadata.update(tags or {})
