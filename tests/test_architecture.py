@@ -76,6 +76,7 @@ RESERVED = {
     "nncf": {"runtime"},
     "onnx": {"runtime"},
     "openvino": {"runtime"},
+    "pynvml": {"serving"},
     "tensorrt": {"runtime"},
     "tensorrt_rtx": {"runtime"},
     "torch2trt": {"runtime"},

@@ -3,10 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from ray import serve
 
+from app.errors import NotReady, WeightsError
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
@@ -37,8 +39,12 @@ class FaceAnalyzer:
         self._weights = weights
         self._analyzer: Analyzer | None = None
         self._loading = threading.Lock()
-        meter = SlotMeter(Meters(), "face")
-        self._slot = Slot(self._analyze, MAX_CALLS, "face", _images, meter)
+        self._meter = SlotMeter(Meters(), "face", MAX_CALLS)
+        work = self._meter.timed(self._analyze)
+        self._slot = Slot(work, MAX_CALLS, "face", _images, self._meter)
+        # Told by `ready`; raised here, Ray would try again and give up.
+        with suppress(NotReady, WeightsError):
+            self._load()
 
     async def ready(self) -> ModelCard:
         """Return what serves this role, once the nets are loaded.
@@ -60,6 +66,7 @@ class FaceAnalyzer:
                 analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
                 self._analyzer = analyzer
                 announce("FaceAnalyzer", CARD)
+                self._meter.serves(CARD)
             return self._analyzer
 
     def _analyze(self, queries: Sequence[Query]) -> list[Answer]:

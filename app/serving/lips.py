@@ -39,8 +39,9 @@ class LipSync:
         self._weights = weights
         self._model: LipModel | None = None
         self._loading = threading.Lock()
-        meter = SlotMeter(Meters(), "lips")
-        self._slot = Slot(self._paint, MAX_CALLS, "lips", frames=len, observer=meter)
+        self._meter = SlotMeter(Meters(), "lips", MAX_CALLS)
+        work = self._meter.timed(self._paint)
+        self._slot = Slot(work, MAX_CALLS, "lips", frames=len, observer=self._meter)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -62,6 +63,7 @@ class LipSync:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("LipSync", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
 

@@ -10,6 +10,8 @@ from ray import serve
 
 from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
+from app.observability.labels import RESULTS
+from app.observability.metrics import CACHE
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
@@ -51,13 +53,12 @@ class PortraitAnimator:
         self._cache = BoundedCache[Any](
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
-        self._slot = Slot(
-            self._work,
-            MAX_CALLS,
-            "portrait",
-            frames=_frames,
-            observer=SlotMeter(Meters(), "portrait"),
-        )
+        self._meters = Meters()
+        for result in RESULTS:
+            self._meters.begin(CACHE, model="portrait", result=result)
+        self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS)
+        work = self._meter.timed(self._work)
+        self._slot = Slot(work, MAX_CALLS, "portrait", frames=_frames, observer=self._meter)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -79,6 +80,7 @@ class PortraitAnimator:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("PortraitAnimator", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
@@ -124,6 +126,7 @@ class PortraitAnimator:
             BaseException: why the sitter could not be fetched.
         """
         prepared = self._cache.get(key)
+        self._meters.count(CACHE, model="portrait", result="miss" if prepared is None else "hit")
         if prepared is None:
             if isinstance(sitter, BaseException):
                 raise sitter

@@ -1,7 +1,8 @@
 """Where sessions are prepared and rendered: from a validated request to the bytes of its answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+import time
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, assert_never
 
@@ -17,6 +18,7 @@ from app.pipeline.session import render
 from app.report import report_box
 from app.serving import motions
 from app.serving.animate import animate
+from app.serving.clip_meter import ClipMeter
 from app.serving.decoders import Decoders, run
 from app.serving.lipsync import lipsync
 from app.serving.models import ModelCalls, Models
@@ -34,17 +36,10 @@ class Stage:
     Args:
         args: the application's settings.
         models: where the models run.
-        observe_frames: told how many frames were encoded, group by group.
     """
 
-    def __init__(
-        self,
-        args: AppArgs,
-        models: Models,
-        observe_frames: Callable[[int], None] = lambda frames: None,
-    ) -> None:
+    def __init__(self, args: AppArgs, models: Models) -> None:
         self._args = args
-        self._observe_frames = observe_frames
         self._models = ModelCalls(models, args)
         self._decoders = Decoders(args.media)
 
@@ -88,8 +83,10 @@ class Stage:
         """Return the finished frames of a take, before they are encoded."""
         return render(take.scene, self._args.session)
 
-    async def video(self, take: Take) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of a take's video as its frames get finished."""
+    async def video(
+        self, take: Take, meter: ClipMeter | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a take's video as its frames get finished, and meter them."""
         try:
             writer = take.writer(self._args)
         except BaseException:
@@ -98,14 +95,22 @@ class Stage:
         # One thread for all that touches the writer: closing it queues behind a running write.
         thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
         groups = self.frames(take)
+        if meter:
+            meter.rendering()
         try:
             async for group in groups:
+                started_s = time.perf_counter()
                 with take.times.measure("encode"):
                     data = await run(thread, self._encode, writer, group.pixels)
-                self._observe_frames(len(group.pixels))
+                if meter:
+                    encode_s = time.perf_counter() - started_s
+                    meter.encoded(len(group.pixels), take.fps, encode_s)
                 if data:
                     yield data
-            yield await run(thread, writer.finish) + _report(take)
+            last = await run(thread, writer.finish) + _report(take)
+            if meter:
+                meter.finished(take.fps, writer.offset_s)
+            yield last
         finally:
             thread.submit(writer.close)
             thread.shutdown(wait=False)

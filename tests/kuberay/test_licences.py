@@ -35,6 +35,8 @@ def packages() -> dict[str, metadata.Distribution]:
 
 def is_cuda(name: str) -> bool:
     """Return whether a package comes with torch's CUDA builds only; a line of its own says so."""
+    if name == "nvidia-ml-py":
+        return False  # Python alone, and ours
     return name.startswith(("nvidia-", "cuda-")) or name == "triton"
 
 
