@@ -104,7 +104,8 @@ def hear(samples: NDArray[np.float32], span: Span, max_s: float, context_s: floa
     hint = _LATE_HINT.format(context=context_s)
     if count / span.fps > Fraction(max_s):
         raise AudioTooLong(
-            f"{count} frames are more than {max_s:g} s of speech.", hint + " `frames` says how many."
+            f"{count} frames are more than {max_s:g} s of speech.",
+            f"{hint} `frames` says how many.",
         )
     if len(samples) / SPEECH_HZ - float(count / span.fps) > context_s:
         raise AudioTooLong("The audio is longer than its frames and what is heard.", hint)

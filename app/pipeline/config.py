@@ -23,8 +23,8 @@ class SessionConfig(Settings):
     `group_frames` and to what plays in `live_lead_s`."""
 
     live_lead_s: float = Field(default=0.5, gt=0, le=10)
-    """How far a video at `pace=live` may be ahead of its viewer, in seconds. More of it outlasts
-    longer delays, and is lost work if the viewer leaves."""
+    """How far a video at `pace=live` may be ahead of its viewer, in seconds. More outlasts longer
+    delays, and is lost work if the viewer leaves."""
 
     prepare_deadline_s: float = Field(default=60.0, gt=0)
     """Wall-clock seconds from a session's start until its media are decoded and its face is

@@ -49,7 +49,8 @@ def idle_motion(num_frames: int, fps: Fraction, seed: int, first: int = 0) -> Mo
         seed: >= 0; the same seed gives the same motion on every machine.
         first: >= 0, the first of these frames, so that a motion can be made piece by piece.
     """
-    times_T = np.arange(first, first + num_frames, dtype=np.float64) * (fps.denominator / fps.numerator)
+    frames_T = np.arange(first, first + num_frames, dtype=np.float64)
+    times_T = frames_T * (fps.denominator / fps.numerator)
     sway, blinks = np.random.SeedSequence(seed).spawn(2)
     pose = _sway(times_T, np.random.Generator(np.random.PCG64(sway)))
     closure = _blinks(times_T, np.random.Generator(np.random.PCG64(blinks)))

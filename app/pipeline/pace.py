@@ -2,15 +2,12 @@
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from fractions import Fraction
 from typing import Protocol
 
 from app.pipeline.config import SessionConfig
-
-LATE_S = 0.5
-"""A frame is late whose bytes come later than this after the first fragment and its own time."""
+from app.pipeline.viewer import Viewer
 
 
 class Pace(Protocol):
@@ -24,13 +21,9 @@ class Pace(Protocol):
         """Return once a group may be begun."""
         ...
 
-    def handed(self, frames: int) -> int:
-        """Note that the next frames are handed to the client now; return how many were late."""
-        ...
-
 
 class FreePace:
-    """Renders as fast as it can; no frame is late."""
+    """Renders as fast as it can."""
 
     def __init__(self, config: SessionConfig) -> None:
         self._group_frames = config.group_frames
@@ -43,21 +36,17 @@ class FreePace:
     async def allow(self, frames: slice) -> None:
         """Return at once."""
 
-    def handed(self, frames: int) -> int:
-        """Return 0."""
-        return 0
-
 
 class LivePace:
     """Renders as fast as the video plays: at most `live_lead_s` ahead of its viewer.
 
-    The viewer starts when the first frames are handed over. Until then nothing waits; a session
-    that fell behind does not wait either, until it has its lead again.
+    Until the viewer has started nothing waits. Nor does a session that fell behind, until it has
+    its lead again.
 
     Args:
         fps: of the video.
         config: sizes of groups, and the lead.
-        now_s: wall clock in seconds, from any start.
+        viewer: of the video.
         sleep: waits for so many seconds.
     """
 
@@ -65,16 +54,14 @@ class LivePace:
         self,
         fps: Fraction,
         config: SessionConfig,
-        now_s: Callable[[], float] = time.monotonic,
+        viewer: Viewer,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._fps = fps
         self._lead_s = config.live_lead_s
         self._largest = max(1, min(config.group_frames, math.floor(config.live_lead_s * fps)))
         self._first = min(config.live_group_frames, self._largest)
-        self._now_s, self._sleep = now_s, sleep
-        self._began_s: float | None = None
-        self._handed = 0
+        self._viewer = viewer
+        self._sleep = sleep
 
     def groups(self, num_frames: int) -> Iterator[slice]:
         """Yield a small group for an early start, then ever larger ones, which cost less."""
@@ -85,26 +72,10 @@ class LivePace:
             start, size = stop, min(2 * size, self._largest)
 
     async def allow(self, frames: slice) -> None:
-        """Return once the last frame of a group that the group hands over is within the lead.
+        """Return once all of a group that leaves the muxer is within the lead.
 
-        The very last one stays in the muxer until another follows it.
+        Its last frame stays there until the next one follows.
         """
-        if self._began_s is None:
-            return
-        due_s = self._began_s + float((frames.stop - 2) / self._fps) - self._lead_s
-        wait_s = due_s - self._now_s()
+        wait_s = self._viewer.until_s(frames.stop - 2) - self._lead_s
         if wait_s > 0:
             await self._sleep(wait_s)
-
-    def handed(self, frames: int) -> int:
-        """Note that the next frames are handed to the client now; return how many were late."""
-        if not frames:
-            return 0
-        now_s = self._now_s()
-        if self._began_s is None:
-            self._began_s = now_s
-        # Of frame i the bytes are due LATE_S + i / fps after the first ones.
-        due = math.ceil((now_s - self._began_s - LATE_S) * self._fps)
-        late = min(max(due - self._handed, 0), frames)
-        self._handed += frames
-        return late

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from app.api.admission import Sessions
 from app.api.app import create_app
-from app.api.service import Clip, Recorded
+from app.api.service import Clip, Pictures, Recorded
 from app.errors import DeadlineExceeded, NotReady
-from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.jobs import AnimateJob, ClipJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 from app.observability.labels import BUSY, DECISIONS, FAULTS, MODELS_OF_ROUTE
 from app.observability.metrics import (
     ADMISSIONS,
@@ -112,6 +112,24 @@ class Ingress:
             data, frames, without_face = await self._stage.record(job, times)
         made_by = [card for card in cards if card.role != "lips"]
         return Recorded(data, frames, without_face, made_by, times.server_timing())
+
+    async def frames(self, job: FramesJob) -> Pictures:
+        """Return the frames of a chunk."""
+        times = self._times()
+        with ExitStack() as stack:
+            stack.callback(self._heap.release)
+            cards = self._cards or await self.models()
+            chunk, jpegs = await self._stage.pictures(job, times)
+        self._meters.count(FRAMES, len(jpegs), route="/v1/frames")
+        return Pictures(
+            jpegs=jpegs,
+            portrait_id=chunk.seated.key,
+            faces=chunk.seated.faces,
+            gain_db=chunk.gain_db,
+            models=cards,
+            server_timing=times.server_timing(),
+            notes=chunk.seated.notes,
+        )
 
     def _begin_metrics(self) -> None:
         """Let there be what alerts look at, before it first happens."""
