@@ -24,7 +24,7 @@ from app.values import SPEECH_HZ
 
 BEFORE_MS, AFTER_MS = 40, 200
 
-_LATE_HINT = "Send the speech of the frames, and up to {context:g} s around it."
+_HINT = "Send the speech of the frames, and up to {context:g} s around it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ class Span:
         if samples > first_sample(self.start, self.fps):
             raise BadRequest(
                 "before_ms reaches beyond the start of the speech.",
-                "Frame 0 has nothing before it: send `before_ms` from the second chunk on.",
+                "Nothing comes before frame 0: send at most the time of the frame `start`.",
             )
         return samples
 
@@ -101,7 +101,7 @@ def hear(samples: NDArray[np.float32], span: Span, max_s: float, context_s: floa
             "The audio ends before the first frame.", "Send the speech of the frames, too."
         )
     count = span.count or frame_count(speech_s, span.fps)
-    hint = _LATE_HINT.format(context=context_s)
+    hint = _HINT.format(context=context_s)
     if count / span.fps > Fraction(max_s):
         raise AudioTooLong(
             f"{count} frames are more than {max_s:g} s of speech.",
