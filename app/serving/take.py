@@ -11,7 +11,7 @@ from app.errors import TooLarge
 from app.jobs import Pace
 from app.media.image import DecodedPortrait
 from app.media.label import metadata
-from app.media.mp4 import FRAGMENT_FRAMES, LIVE_FRAGMENT_FRAMES, Mp4Writer
+from app.media.mp4 import Mp4Writer
 from app.observability.stages import StageTimes
 from app.pipeline.session import Scene
 from app.serving.decoders import Decoders, VideoPlayer
@@ -120,7 +120,7 @@ class Take:
             media,
             metadata(media.label),
             self.scene.num_frames,
-            LIVE_FRAGMENT_FRAMES if self.pace == "live" else FRAGMENT_FRAMES,
+            is_live=self.pace == "live",
         )
 
 
