@@ -3,6 +3,7 @@
 from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
+from app.observability.config import TracingConfig
 from app.pipeline.config import FramesConfig, SessionConfig
 from app.runtime.config import RuntimeConfig
 from app.strict import Settings
@@ -22,3 +23,4 @@ class AppArgs(Settings):
     frames: FramesConfig = FramesConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     weights: WeightsConfig = WeightsConfig()
+    tracing: TracingConfig = TracingConfig()

@@ -1,5 +1,6 @@
 """The README says what is true."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from pydantic.fields import FieldInfo
 from app.api.problems import STATUS
 from app.observability.__main__ import table
 from app.observability.rules import RuleSet
+from app.observability.story import Story
 from app.settings import AppArgs
 
 
@@ -31,6 +33,14 @@ def settings_table() -> str:
 
 def test_every_setting_is_listed_with_its_default_and_meaning(root: Path) -> None:
     assert f"<!-- settings -->\n{settings_table()}\n" in (root / "README.md").read_text()
+
+
+def test_the_line_of_the_log_has_the_fields_that_it_has(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    shown = re.search(r"```json\n(\{.*\})\n```", text)
+    assert shown
+    ours = {"request_id", "session_id", "route_path", "outcome", "seconds", "message"}
+    assert json.loads(shown[1]).keys() == ours | Story().fields().keys()
 
 
 def test_every_metric_is_listed(root: Path) -> None:

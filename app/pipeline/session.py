@@ -82,12 +82,14 @@ class Scene:
         shoot: makes its frames.
         lips: repaint the mouths of those that show the face; None leaves them as they are.
         measure: told how long the stages take.
+        around: surrounds the work on the frames of a group.
     """
 
     num_frames: int
     shoot: Shoot
     lips: Lips | None
     measure: Measure = lambda stage: nullcontext()
+    around: Callable[[slice], AbstractContextManager[object]] = lambda frames: nullcontext()
 
 
 async def render(
@@ -124,7 +126,8 @@ async def render(
 
 async def _finish_in_time(scene: Scene, frames: slice, pace: Pace) -> FrameGroup:
     await pace.allow(frames)
-    return await _finish(scene, frames)
+    with scene.around(frames):
+        return await _finish(scene, frames)
 
 
 async def _finish(scene: Scene, frames: slice) -> FrameGroup:

@@ -28,19 +28,30 @@ from app.observability.metrics import (
     VIDEO,
 )
 from app.observability.stages import StageTimes
+from app.observability.story import story
 from app.serving.calls import call
 from app.serving.clip_meter import ClipMeter
 from app.serving.disconnects import Disconnects
 from app.serving.export import export
 from app.serving.heap import Heap
+from app.serving.http_traces import HttpTraces
 from app.serving.logs import ToServe
 from app.serving.meters import Meters
 from app.serving.models import Models
 from app.serving.stage import Stage
+from app.serving.tracing import tracer_of
 from app.settings import AppArgs
 from app.values import ModelCard
 
 READY_DEADLINE_S = 20.0
+
+KINDS = {
+    TalkJob: "talk",
+    FramesJob: "frames",
+    AnimateJob: "animate",
+    LipsyncJob: "lipsync",
+    MotionsJob: "motions",
+}
 
 logger = logging.getLogger("ray.serve")  # Ray adds request id, deployment and replica
 
@@ -67,7 +78,8 @@ class Ingress:
         self._handles = Models(face, portrait, lips)
         self._meters = Meters()
         self._begin_metrics()
-        self._stage = Stage(args, self._handles)
+        self._tracer = tracer_of(args.tracing, "Ingress")
+        self._stage = Stage(args, self._handles, self._tracer)
         self._cards: list[ModelCard] = []
         self._heap = Heap()
 
@@ -79,46 +91,62 @@ class Ingress:
         )
         # HAProxy connects from this machine, whoever asked, and Ray lets it not say who did.
         peers_hidden = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
-        return Disconnects(create_app(self, self._args.api, sessions, peers_hidden))
+        app = Disconnects(create_app(self, self._args.api, sessions, peers_hidden))
+        return HttpTraces(app, self._tracer) if self._args.tracing.exporter != "none" else app
 
     async def render(self, job: ClipJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
-        times = self._times()
+        times = self._begin(job)
         meter = ClipMeter(self._meters, _route(job))
         with ExitStack() as stack:
             stack.callback(self._heap.release)
-            cards = self._cards or await self.models()
+            cards = await self._made_by(_roles(job))
             take = await self._stage.prepare(job, times)
             self._heap.release()
             video = _owning(stack.pop_all(), self._stage.video(take, meter))
             first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
         meter.began()
+        story().began()
         return Clip(
             first=first,
             rest=video,
             frames=take.scene.num_frames,
             faces=take.faces,
-            models=[card for card in cards if card.role in _roles(job)],
+            models=cards,
             server_timing=times.server_timing(),
             notes=take.notes,
         )
 
     async def record(self, job: MotionsJob) -> Recorded:
         """Return a motion sequence."""
-        times = self._times()
+        times = self._begin(job)
         with ExitStack() as stack:
             stack.callback(self._heap.release)
-            cards = self._cards or await self.models()
+            cards = await self._made_by(frozenset(("face", "portrait")))
             data, frames, without_face = await self._stage.record(job, times)
-        made_by = [card for card in cards if card.role != "lips"]
-        return Recorded(data, frames, without_face, made_by, times.server_timing())
+        return Recorded(data, frames, without_face, cards, times.server_timing())
+
+    def _begin(self, job: ClipJob | FramesJob | MotionsJob) -> StageTimes:
+        """Return what times a job, and note both for the line of the log."""
+        times = StageTimes(
+            lambda stage, s: self._meters.observe(STAGE, s, stage=stage), self._tracer.span
+        )
+        story().job, story().times = KINDS[type(job)], times
+        return times
+
+    async def _made_by(self, roles: frozenset[str]) -> list[ModelCard]:
+        """Return the cards of roles, and note them for the line of the log."""
+        cards = self._cards or await self.models()
+        cards = [card for card in cards if card.role in roles]
+        story().models = {card.role: card.variant for card in cards}
+        return cards
 
     async def frames(self, job: FramesJob) -> Pictures:
         """Return the frames of a chunk."""
-        times = self._times()
+        times = self._begin(job)
         with ExitStack() as stack:
             stack.callback(self._heap.release)
-            cards = self._cards or await self.models()
+            cards = await self._made_by(frozenset(("face", "portrait", "lips")))
             chunk, jpegs = await self._stage.pictures(job, times)
         self._meters.count(FRAMES, len(jpegs), route="/v1/frames")
         return Pictures(
@@ -153,9 +181,6 @@ class Ingress:
             "outcome": outcome,
         }
 
-    def _times(self) -> StageTimes:
-        return StageTimes(lambda stage, s: self._meters.observe(STAGE, s, stage=stage))
-
     async def models(self) -> list[ModelCard]:
         """Return a card per role, or raise why one cannot serve."""
         handles = (self._handles.face, self._handles.portrait, self._handles.lips)
@@ -179,7 +204,13 @@ class Ingress:
         logger.info(
             "%s %s in %.3f s",
             *(route, outcome, seconds),
-            extra={"route_path": route, "outcome": outcome, "seconds": round(seconds, 3)},
+            extra={
+                # Ray names the application's prefix `route`.
+                "route_path": route,
+                "outcome": outcome,
+                "seconds": round(seconds, 3),
+                **story().fields(),
+            },
         )
 
 

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
 import numpy as np
@@ -17,6 +18,8 @@ from app.media.jpeg import encode_jpegs
 from app.media.label import stamp
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
+from app.observability.story import story
+from app.observability.tracing import FIRST_FRAME, GROUP_FRAMES, NoTracer, Tracer
 from app.pipeline.pace import FreePace, LivePace
 from app.pipeline.session import render
 from app.pipeline.viewer import Viewer
@@ -43,11 +46,13 @@ class Stage:
     Args:
         args: the application's settings.
         models: where the models run.
+        tracer: makes spans of the groups and of the models' calls.
     """
 
-    def __init__(self, args: AppArgs, models: Models) -> None:
+    def __init__(self, args: AppArgs, models: Models, tracer: Tracer | None = None) -> None:
         self._args = args
-        self._models = ModelCalls(models, args)
+        self._tracer = tracer or NoTracer()
+        self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
         self._sitters = Sitters(args.frames)
 
@@ -83,7 +88,9 @@ class Stage:
         session = self._session(times)
         try:
             driving = await self._in_time(motions.prepare(job, session))
-            return await motions.record(driving, session)
+            recorded = await motions.record(driving, session)
+            story().frames = recorded[1]
+            return recorded
         finally:
             session.close()
 
@@ -102,10 +109,12 @@ class Stage:
         finally:
             session.close()
         jpegs: list[bytes] = []
-        async with aclosing(render(prepared.scene, self._args.session)) as groups:
+        scene = replace(prepared.scene, around=self._group)
+        async with aclosing(render(scene, self._args.session)) as groups:
             async for group in groups:
                 with session.times.measure("encode"):
                     jpegs += await asyncio.to_thread(encode_jpegs, group.pixels, job.quality, label)
+                story().frames += len(group.pixels)
         return prepared, jpegs
 
     def frames(self, take: Take, viewer: Viewer | None = None) -> AsyncGenerator[FrameGroup, None]:
@@ -113,7 +122,12 @@ class Stage:
         config, fps = self._args.session, take.fps
         is_live = take.pace == "live"
         pace = LivePace(fps, config, viewer or Viewer(fps)) if is_live else FreePace(config)
-        return render(take.scene, config, pace)
+        return render(replace(take.scene, around=self._group), config, pace)
+
+    def _group(self, frames: slice) -> AbstractContextManager[object]:
+        """Return the span of a group of frames."""
+        place = {FIRST_FRAME: frames.start, GROUP_FRAMES: frames.stop - frames.start}
+        return self._tracer.span("group", attributes={**place})
 
     async def video(
         self, take: Take, meter: ClipMeter | None = None
@@ -137,6 +151,7 @@ class Stage:
                     data = await run(thread, self._encode, writer, group.pixels)
                 if meter:
                     meter.encoded(len(group.pixels), time.perf_counter() - started_s)
+                story().frames += len(group.pixels)
                 if data:
                     _hand(data, viewer, meter)
                     yield data

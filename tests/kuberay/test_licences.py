@@ -29,7 +29,7 @@ def needed(requirement: Requirement, found: dict[str, metadata.Distribution]) ->
 def packages() -> dict[str, metadata.Distribution]:
     """Return the Python packages of an image as they are installed here, by normal names."""
     found: dict[str, metadata.Distribution] = {}
-    needed(Requirement("digital-human[export]"), found)
+    needed(Requirement("digital-human[export,tracing]"), found)
     return {name: dist for name, dist in sorted(found.items()) if not is_cuda(name)}
 
 
