@@ -46,5 +46,5 @@ class FramesConfig(Settings):
     cached_portraits: int = Field(default=256, ge=1)
     """Portraits that one ingress replica keeps for chunks to come; the least recently used go."""
 
-    cache_bytes: int = Field(default=268_435_456, ge=1)
+    cache_bytes: int = Field(default=134_217_728, ge=1)
     """Bound of what they take in Ray's object store; one in use may exceed it."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter
 from fractions import Fraction
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -117,10 +118,7 @@ async def test_a_live_video_waits_for_its_viewer(monkeypatch: pytest.MonkeyPatch
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    def live(*args: Any) -> LivePace:  # noqa: ANN401
-        return LivePace(*args, sleep=sleep)
-
-    monkeypatch.setattr("app.serving.stage.LivePace", live)
+    monkeypatch.setattr("app.serving.stage.LivePace", partial(LivePace, sleep=sleep))
     for pace in ("free", "live"):
         async for _ in stage().video(take(FakeModels(), 80, 1, pace)):
             pass
