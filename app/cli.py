@@ -137,9 +137,9 @@ def _send_frames(args: argparse.Namespace) -> None:
         speech = recording.readframes(recording.getnframes())
     args.out.mkdir(parents=True, exist_ok=True)
     options = {"size": args.size} if args.size else {}
-    fps, photo = Fraction(args.fps), args.portrait.read_bytes()
+    photo = args.portrait.read_bytes()
     made = 0
-    with FrameStream(args.url, photo, fps, args.chunk_frames, options, args.key) as stream:
+    with FrameStream(args.url, photo, args.fps, args.chunk_frames, options, args.key) as stream:
         for jpeg in chain(stream.push(speech), stream.finish()):
             (args.out / f"{made:06}.jpg").write_bytes(jpeg)
             made += 1
@@ -165,9 +165,16 @@ def _parser() -> argparse.ArgumentParser:
     frames = commands.add_parser("frames", help="send speech chunk by chunk, get single frames")
     frames.add_argument("portrait", type=Path, help="photo")
     frames.add_argument("audio", type=Path, help="recording: WAV, mono, 16 bits, 16 kHz")
-    frames.add_argument("--fps", default="25", help="default: %(default)s")
+    frames.add_argument("--fps", type=Fraction, default=Fraction(25), help="default: %(default)s")
     frames.add_argument("--size", help=CLIP["size"])
-    frames.add_argument("--chunk-frames", type=int, default=5, help="default: %(default)s")
+    frames.add_argument(
+        "--chunk-frames",
+        type=int,
+        default=5,
+        choices=range(1, 61),
+        metavar="N",
+        help="frames of one request, a second of them at most (default: %(default)s)",
+    )
     _add_server(frames, Path("frames"))
     return parser
 

@@ -31,6 +31,9 @@ class FrameStream:
             cost.
         options: more text fields, such as `size`, `seed`, `gain_db` and `quality`.
         key: API key; empty where none is wanted.
+
+    Raises:
+        ValueError: `fps` or `chunk_frames` is not positive.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class FrameStream:
         options: dict[str, str] | None = None,
         key: str = "",
     ) -> None:
+        if chunk_frames < 1 or fps <= 0:
+            raise ValueError("a chunk has at least a frame, at a rate above 0")
         headers = {"accept": "application/octet-stream"}
         if key:
             headers["authorization"] = f"Bearer {key}"

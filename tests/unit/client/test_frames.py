@@ -111,3 +111,9 @@ def test_a_refusal_is_raised() -> None:
 def test_a_cut_answer_is_noticed(data: bytes) -> None:
     with pytest.raises(ValueError, match="ends within"):
         split_lengths(data)
+
+
+@pytest.mark.parametrize(("fps", "chunk_frames"), [(Fraction(0), 5), (Fraction(25), 0)])
+def test_chunks_of_nothing_are_refused(fps: Fraction, chunk_frames: int) -> None:
+    with pytest.raises(ValueError, match="at least a frame"):
+        FrameStream("http://test", b"photo", fps, chunk_frames)
