@@ -3,13 +3,17 @@
 import argparse
 import mimetypes
 import sys
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import httpx
 
 from app import __version__
+from app.client.frames import RATE_HZ, FrameStream
 from app.client.talk import Refused, post
 from app.demo.run import run_demo
 from app.errors import AppError, NotReady
@@ -46,7 +50,9 @@ COMMANDS = {
     "talk": Command(
         "send a photo and a recording to a running server",
         {"portrait": "photo", "audio": "recording"},
-        CLIP | {"motion": "`idle`, `none` or `file`", "seed": "of the idle motion"},
+        CLIP
+        | {"motion": "`idle`, `none` or `file`", "seed": "of the idle motion"}
+        | {"pace": "`free`, or `live`: as fast as the video plays"},
         "talk.mp4",
         optional="driving",
     ),
@@ -87,9 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.command == "demo":
             run_demo(args.config, args.portrait, args.audio, args.out)
+        elif args.command == "frames":
+            _send_frames(args)
         else:
             _send(COMMANDS[args.command], args)
-    except (AppError, Refused, OSError, httpx.HTTPError) as error:
+    except (AppError, Refused, OSError, httpx.HTTPError, wave.Error) as error:
         print(f"digital-human: {error}", file=sys.stderr)
         return 1
     return 0
@@ -114,10 +122,28 @@ def _send(command: Command, args: argparse.Namespace) -> None:
     header = made.headers.get("x-digital-human-frames-without-face", "0")
     lost = report.get("frames_without_face", int(header))
     without = f" ({lost} without a face)" if lost else ""
-    print(f"{args.out}: {frames} frames{without}, {made.total_s:.1f} s")
+    late = f", {report['late_frames']} late" if "late_frames" in report else ""
+    print(f"{args.out}: {frames} frames{without}{late}, {made.total_s:.1f} s")
     print(f"Made by: {made.headers.get('x-digital-human-models', 'unknown')}")
     if notes := made.headers.get("x-digital-human-notes"):
         print(f"Notes: {notes}")
+
+
+def _send_frames(args: argparse.Namespace) -> None:
+    """Send a recording chunk by chunk and write the frames as they come."""
+    with wave.open(str(args.audio)) as recording:
+        if recording.getparams()[:3] != (1, 2, RATE_HZ):
+            raise wave.Error("The recording is no mono WAV of 16 bits and 16 kHz.")
+        speech = recording.readframes(recording.getnframes())
+    args.out.mkdir(parents=True, exist_ok=True)
+    options = {"size": args.size} if args.size else {}
+    photo = args.portrait.read_bytes()
+    made = 0
+    with FrameStream(args.url, photo, args.fps, args.chunk_frames, options, args.key) as stream:
+        for jpeg in chain(stream.push(speech), stream.finish()):
+            (args.out / f"{made:06}.jpg").write_bytes(jpeg)
+            made += 1
+    print(f"{args.out}: {made} frames")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,7 +162,27 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("talk.mp4"), help="default: %(default)s")
     for name, command in COMMANDS.items():
         _add(commands.add_parser(name, help=command.help), command)
+    frames = commands.add_parser("frames", help="send speech chunk by chunk, get single frames")
+    frames.add_argument("portrait", type=Path, help="photo")
+    frames.add_argument("audio", type=Path, help="recording: WAV, mono, 16 bits, 16 kHz")
+    frames.add_argument("--fps", type=Fraction, default=Fraction(25), help="default: %(default)s")
+    frames.add_argument("--size", help=CLIP["size"])
+    frames.add_argument(
+        "--chunk-frames",
+        type=int,
+        default=5,
+        choices=range(1, 61),
+        metavar="N",
+        help="frames of one request, a second of them at most (default: %(default)s)",
+    )
+    _add_server(frames, Path("frames"))
     return parser
+
+
+def _add_server(send: argparse.ArgumentParser, out: Path) -> None:
+    send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
+    send.add_argument("--out", type=Path, default=out, help="default: %(default)s")
+    send.add_argument("--key", default="", help="API key, where the server wants one")
 
 
 def _add(send: argparse.ArgumentParser, command: Command) -> None:
@@ -148,8 +194,6 @@ def _add(send: argparse.ArgumentParser, command: Command) -> None:
             type=Path,
             help="driving video or .npz; --motion is `file` then",
         )
-    send.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
-    send.add_argument("--out", type=Path, default=Path(command.out), help="default: %(default)s")
-    send.add_argument("--key", default="", help="API key, where the server wants one")
+    _add_server(send, Path(command.out))
     for option, text in command.options.items():
         send.add_argument(f"--{option.replace('_', '-')}", help=text)

@@ -12,6 +12,7 @@ AppError                  code, detail and hint; the HTTP status is chosen in ap
 |-- FaceTooSmall          face_too_small     a face too small to animate
 |-- FaceTurnedAway        face_turned_away   a face too far from frontal
 |-- Unauthorized          unauthorized       no key, or a wrong one
+|-- UnknownPortrait       unknown_portrait   the portrait of an id is not kept (any more)
 |-- OverCapacity          over_capacity      try again after `retry_after_s`
 |-- NotReady              not_ready          weights are missing or models still load
 |-- DeadlineExceeded      deadline           a model did not answer in time
@@ -118,6 +119,13 @@ class Unauthorized(AppError):
 
     code = "unauthorized"
     title = "Unauthorized"
+
+
+class UnknownPortrait(AppError):
+    """No portrait of this id is kept here, or not any more."""
+
+    code = "unknown_portrait"
+    title = "Unknown portrait"
 
 
 class OverCapacity(AppError):

@@ -10,6 +10,8 @@ from typing import Literal
 
 from app.driving import TransferSettings
 
+Pace = Literal["free", "live"]
+
 
 @dataclass(frozen=True, slots=True)
 class TalkJob:
@@ -24,6 +26,7 @@ class TalkJob:
         face_index: of the portrait.
         seed: of the idle motion.
         driving: bytes of a video or a motion sequence; None unless the motion is "file".
+        pace: "free" renders as fast as it can, "live" as fast as the video plays.
     """
 
     portrait: bytes
@@ -34,6 +37,7 @@ class TalkJob:
     face_index: int | None
     seed: int
     driving: bytes | None = None
+    pace: Pace = "free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,41 @@ class MotionsJob:
     driving: bytes
     fps: Fraction | None
     face_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FramesJob:
+    """A few frames of a talking head, from a short piece of its speech.
+
+    Attributes:
+        portrait: bytes of an image file, or the id under which an earlier answer keeps it.
+        audio: bytes of an audio file; or, if raw, 16-bit samples, mono, 16 kHz, little-endian.
+        is_raw: which of both it is.
+        fps: frames per second of the whole speech.
+        size: see above; of a portrait that is sent.
+        face_index: likewise.
+        motion: "idle" sways and blinks, "none" holds the photo still.
+        seed: of the idle motion.
+        start: the first of the frames, counted from the start of the speech.
+        count: how many frames; None for as many as the audio takes.
+        before_ms: how much earlier than the first frame the audio begins.
+        gain_db: what brings the speech to one level; None measures this piece of it.
+        quality: of the JPEGs, 1 to 95.
+    """
+
+    portrait: bytes | str
+    audio: bytes
+    is_raw: bool
+    fps: Fraction
+    size: int | None
+    face_index: int | None
+    motion: Literal["idle", "none"]
+    seed: int
+    start: int
+    count: int | None
+    before_ms: float
+    gain_db: float | None
+    quality: int
 
 
 ClipJob = TalkJob | AnimateJob | LipsyncJob

@@ -4,7 +4,7 @@ from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
 from app.observability.config import TracingConfig
-from app.pipeline.config import SessionConfig
+from app.pipeline.config import FramesConfig, SessionConfig
 from app.runtime.config import RuntimeConfig
 from app.strict import Settings
 from app.variants.config import LipsConfig, PortraitConfig
@@ -20,6 +20,7 @@ class AppArgs(Settings):
     portrait: PortraitConfig = PortraitConfig()
     lips: LipsConfig = LipsConfig()
     session: SessionConfig = SessionConfig()
+    frames: FramesConfig = FramesConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     weights: WeightsConfig = WeightsConfig()
     tracing: TracingConfig = TracingConfig()

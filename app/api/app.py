@@ -34,6 +34,7 @@ def create_app(
         Route("/v1/talk", routes.talk, methods=["POST"]),
         Route("/v1/animate", routes.animate, methods=["POST"]),
         Route("/v1/lipsync", routes.lipsync, methods=["POST"]),
+        Route("/v1/frames", routes.frames, methods=["POST"]),
         Route("/v1/motions", routes.motions, methods=["POST"]),
         Route("/v1/models", routes.models),
         Route("/healthz", routes.healthz),

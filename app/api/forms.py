@@ -7,21 +7,25 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.requests import Request
 
 from app.api.schemas import HINTS
-from app.errors import BadRequest
+from app.errors import BadRequest, UnsupportedMedia
 from app.strict import Strict
+
+RAW_TYPES = (b"audio/l16", b"audio/pcm")
+"""Types of bare samples."""
 
 Options = TypeVar("Options", bound=Strict)
 
 
 class Form(Generic[Options]):
-    """A form that was read.
+    """A form that was read; its text fields may stand in the address as well.
 
     Args:
         data: what came.
+        query: fields of the address.
         parts: names of the files that it may have.
         schema: of the text fields.
 
@@ -29,9 +33,11 @@ class Form(Generic[Options]):
         BadRequest: a field is unknown, repeated, a file, or out of range.
     """
 
-    def __init__(self, data: FormData, parts: tuple[str, ...], schema: type[Options]) -> None:
+    def __init__(
+        self, data: FormData, query: QueryParams, parts: tuple[str, ...], schema: type[Options]
+    ) -> None:
         self._data = data
-        names = [name for name, _ in data.multi_items()]
+        names = [name for name, _ in (*query.multi_items(), *data.multi_items())]
         known = (*parts, *schema.model_fields)
         if not set(names) <= set(known):  # their names are the client's content: not repeated here
             raise BadRequest("There is an unknown field.", f"Fields are: {', '.join(known)}.")
@@ -39,7 +45,7 @@ class Form(Generic[Options]):
         if repeated:
             raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
         self.options = _validated(
-            {name: value for name, value in data.items() if name not in parts}, schema
+            {name: value for name, value in {**query, **data}.items() if name not in parts}, schema
         )
 
     def has(self, name: str) -> bool:
@@ -62,6 +68,27 @@ class Form(Generic[Options]):
             raise BadRequest(f"The part `{name}` is empty.", "Send a file with content.")
         return data
 
+    def is_raw_speech(self, name: str) -> bool:
+        """Return whether a file part holds bare samples as the models hear them, by its type.
+
+        That is 16-bit mono at 16 kHz, little-endian, as microphones give it; the network order
+        of RFC 2586's `audio/L16` is not what is sent under that name today.
+
+        Raises:
+            UnsupportedMedia: its type names other bare samples.
+        """
+        part = self._data.get(name)
+        value = part.content_type if isinstance(part, UploadFile) else None
+        kind, parameters = parse_options_header(value or "")
+        if kind.strip().lower() not in RAW_TYPES:
+            return False
+        if (parameters.get(b"rate"), parameters.get(b"channels", b"1")) != (b"16000", b"1"):
+            raise UnsupportedMedia(
+                f"The part `{name}` holds samples of another kind than 16 kHz mono.",
+                "Send `audio/l16;rate=16000`: 16 bits, mono, little-endian; or a file such as WAV.",
+            )
+        return True
+
 
 @asynccontextmanager
 async def form_of(
@@ -74,7 +101,7 @@ async def form_of(
     """
     _check_content_type(request.headers.get("content-type", ""), parts)
     async with request.form(max_files=len(parts), max_fields=16) as data:
-        yield Form(data, parts, schema)
+        yield Form(data, request.query_params, parts, schema)
 
 
 def _validated(fields: Mapping[str, object], schema: type[Options]) -> Options:

@@ -12,6 +12,7 @@ from app import errors
 STATUS: dict[type[errors.AppError], int] = {
     errors.BadRequest: 400,
     errors.Unauthorized: 401,
+    errors.UnknownPortrait: 404,
     errors.UploadTimeout: 408,
     errors.TooLarge: 413,
     errors.AudioTooLong: 413,

@@ -1,24 +1,26 @@
 """The routes: requests in, answers of the service out."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.forms import form_of
+from app.api.forms import Form, form_of
+from app.api.pictures import PicturesResponse
 from app.api.schemas import (
     HINTS,
     AnimateOptions,
+    FramesOptions,
     LipsyncOptions,
     MotionsOptions,
     TalkOptions,
 )
 from app.api.service import Clip, Service
+from app.api.told import models_header
 from app.errors import BadRequest
-from app.jobs import AnimateJob, LipsyncJob, MotionsJob, TalkJob
-from app.values import ModelCard
+from app.jobs import AnimateJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 
 
 class Routes:
@@ -43,6 +45,7 @@ class Routes:
                 face_index=options.face_index,
                 seed=options.seed,
                 driving=await form.file("driving") if follows else None,
+                pace=options.pace,
             )
         return ClipResponse(await self._service.render(job), "talk.mp4")
 
@@ -79,6 +82,29 @@ class Routes:
                 face_index=options.face_index,
             )
         return ClipResponse(await self._service.render(job), "lipsync.mp4")
+
+    async def frames(self, request: Request) -> Response:
+        """`POST /v1/frames`: a portrait or its id and a short piece of speech in, frames out."""
+        async with form_of(request, ("portrait", "audio"), FramesOptions) as form:
+            options = form.options
+            job = FramesJob(
+                portrait=options.portrait_id or await form.file("portrait"),
+                audio=await form.file("audio"),
+                is_raw=form.is_raw_speech("audio"),
+                fps=options.fps,
+                size=options.size,
+                face_index=options.face_index,
+                motion=options.motion,
+                seed=options.seed,
+                start=options.start,
+                count=options.frames,
+                before_ms=options.before_ms,
+                gain_db=options.gain_db,
+                quality=options.quality,
+            )
+            _check_portrait(form)
+        pictures = await self._service.frames(job)
+        return PicturesResponse(pictures, ",".join(request.headers.getlist("accept")))
 
     async def motions(self, request: Request) -> Response:
         """`POST /v1/motions`: a driving video in, its motion sequence out."""
@@ -120,6 +146,23 @@ class Routes:
         )
 
 
+def _check_portrait(form: Form[FramesOptions]) -> None:
+    """Check that a kept portrait comes alone.
+
+    Raises:
+        BadRequest: it comes with a photo, or with fields that shaped it.
+    """
+    if form.options.portrait_id is None:
+        return
+    if form.has("portrait"):
+        raise BadRequest("The request has both `portrait` and `portrait_id`.", HINTS["portrait_id"])
+    if given := {"size", "face_index"} & form.options.model_fields_set:
+        raise BadRequest(
+            f"The field `{min(given)}` goes with the part `portrait`: the id keeps its value.",
+            "Leave it out, or send the photo.",
+        )
+
+
 class ClipResponse(StreamingResponse):
     """Streams a clip, and stops its work when the client leaves.
 
@@ -153,14 +196,3 @@ class ClipResponse(StreamingResponse):
         yield self._clip.first
         async for chunk in self._clip.rest:
             yield chunk
-
-
-def models_header(cards: Iterable[ModelCard]) -> str:
-    """Return `role=variant` pairs, such as `portrait=puppet, lips=viseme`.
-
-    Made-up weights are marked: `lips=wav2lip;weights=seeded`.
-    """
-    return ", ".join(
-        f"{card.role}={card.variant}" + (";weights=seeded" if card.weights == "seeded" else "")
-        for card in cards
-    )

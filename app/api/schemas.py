@@ -7,15 +7,16 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from app.driving import Region, TransferSettings
 from app.errors import BadRequest
+from app.jobs import Pace
 from app.strict import Strict
-from app.timeline import parse_fps
+from app.timeline import MAX_FPS, parse_fps
 
 _SWITCH = "Send `true` or `false`."
 
 HINTS = {
     "fps": "Send a number such as 25 or 29.97, or a ratio such as 30000/1001, from 1 to 60.",
     "size": "Send a number of px from 256 to 1024, or `source`.",
-    "motion": "Send `idle`, `none`, or `file` together with the part `driving`.",
+    "motion": "Send `idle` or `none`; to /v1/talk also `file`, with the part `driving`.",
     "face_index": "Send 0 for the largest face, 1 for the next, and so on.",
     "seed": "Send a whole number from 0 to 4294967295.",
     "mode": "Send `relative` or `absolute`.",
@@ -25,6 +26,13 @@ HINTS = {
     "retarget_eyes": _SWITCH,
     "retarget_lips": _SWITCH,
     "crop": _SWITCH,
+    "pace": "Send `free` or `live`.",
+    "portrait_id": "Send the header x-digital-human-portrait of an earlier answer, or the photo.",
+    "start": "Send the number of the first frame, counted from 0 at the start of the speech.",
+    "frames": "Send a whole number of frames from 1 to 600, or leave it out.",
+    "before_ms": "Send the milliseconds of audio before the first frame, from 0 to 10000.",
+    "gain_db": "Send a number from -20 to 20, or leave it out.",
+    "quality": "Send a whole number from 1 to 95.",
 }
 """What each field takes, for those who sent something else."""
 
@@ -70,6 +78,40 @@ class TalkOptions(ClipOptions):
 
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the idle motion: equal seeds give equal motion."""
+
+    pace: Pace = "free"
+    """`live` renders as fast as the video plays; `free` as fast as it can."""
+
+
+class FramesOptions(ClipOptions):
+    """The text fields of `POST /v1/frames`."""
+
+    fps: Fps = Fraction(25)
+    """As everywhere; 25 when absent."""
+
+    motion: Literal["idle", "none"] = "idle"
+    """As of a talk."""
+
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """As of a talk."""
+
+    portrait_id: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Of a portrait that this server keeps, in place of the part `portrait`."""
+
+    start: int = Field(default=0, ge=0, le=10 * 3600 * MAX_FPS)
+    """The first frame, counted from the start of the speech; at most ten hours of 60 fps."""
+
+    frames: int | None = Field(default=None, ge=1, le=600)
+    """How many; as many as the audio takes when absent."""
+
+    before_ms: float = Field(default=0.0, ge=0, le=10_000, allow_inf_nan=False)
+    """How much earlier than the first frame the audio begins."""
+
+    gain_db: float | None = Field(default=None, ge=-20, le=20, allow_inf_nan=False)
+    """What brings the speech to one level; measured in this chunk when absent."""
+
+    quality: int = Field(default=90, ge=1, le=95)
+    """Of the JPEGs, on libjpeg's scale."""
 
 
 class AnimateOptions(ClipOptions):

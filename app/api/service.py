@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.jobs import ClipJob, MotionsJob
+from app.jobs import ClipJob, FramesJob, MotionsJob
 from app.values import ModelCard
 
 
@@ -50,6 +50,29 @@ class Recorded:
     server_timing: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The frames of a chunk.
+
+    Attributes:
+        jpegs: the frames in order, each a JPEG file.
+        portrait_id: under which the portrait is kept for chunks to come.
+        faces: how many the portrait shows.
+        gain_db: what brought the speech to one level.
+        models: who makes them, one card per role.
+        server_timing: value of the `Server-Timing` header.
+        notes: what the client should know about its input, by short stable names.
+    """
+
+    jpegs: list[bytes]
+    portrait_id: str
+    faces: int
+    gain_db: float
+    models: list[ModelCard]
+    server_timing: str = ""
+    notes: tuple[str, ...] = ()
+
+
 class Service(Protocol):
     """The application, as the HTTP door sees it. Every method may raise any `AppError`."""
 
@@ -59,6 +82,10 @@ class Service(Protocol):
 
     async def record(self, job: MotionsJob) -> Recorded:
         """Return the motion sequence of a driving video."""
+        ...
+
+    async def frames(self, job: FramesJob) -> Pictures:
+        """Return the frames of a chunk of speech, once all of them exist."""
         ...
 
     async def models(self) -> list[ModelCard]:

@@ -150,7 +150,12 @@ def mel_windows(
 
 
 def speech_windows(
-    levels_MS: NDArray[np.float32], gain_db: float, fps: Fraction, first: int, last: int
+    levels_MS: NDArray[np.float32],
+    gain_db: float,
+    fps: Fraction,
+    first: int,
+    last: int,
+    first_step: int = 0,
 ) -> NDArray[np.float32]:
     """Return the windows of frames [first, last) after a gain: (T, 80, 16) float32 in [-4, 4].
 
@@ -163,10 +168,12 @@ def speech_windows(
         fps: frame rate in Hz, > 0.
         first: the first frame.
         last: past the last frame.
+        first_step: how many steps of the speech come before the levels, where they are a piece
+            of it; frames before the piece hear its beginning.
     """
-    steps_TW = _starts(first, last, fps)[:, None] + np.arange(WINDOW_STEPS)
+    steps_TW = _starts(first, last, fps)[:, None] + np.arange(WINDOW_STEPS) - first_step
     end = levels_MS.shape[1]
-    mel_MTW = scaled(levels_MS[:, np.minimum(steps_TW, end - 1)], gain_db)
+    mel_MTW = scaled(levels_MS[:, steps_TW.clip(0, end - 1)], gain_db)
     mel_MTW[:, steps_TW >= end] = SILENCE
     return np.ascontiguousarray(mel_MTW.transpose(1, 0, 2))
 

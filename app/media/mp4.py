@@ -27,9 +27,13 @@ _AAC_FRAME = 1024
 """Samples of one AAC frame."""
 
 
-_FRAGMENT_FRAMES = 3
-"""FFmpeg closes a fragment when the packet after it comes, so short ones leave early: at most
-three frames wait for the next group. Each fragment costs some 250 bytes."""
+_FRAGMENT_FRAMES, _LIVE_FRAGMENT_FRAMES = 2, 1
+"""FFmpeg closes a fragment when the picture after it comes, so short ones leave early: no more
+than a fragment's frames wait for the next group. Each fragment costs some 250 bytes."""
+
+_AHEAD, _LIVE_AHEAD = 2 * _AAC_FRAME, 4 * _AAC_FRAME
+"""Samples by which the sound runs ahead, so that the picture does not wait for it. The encoder
+keeps two frames to itself; with two more, no picture waits at 60 fps either."""
 
 
 class Mp4Writer:
@@ -49,6 +53,8 @@ class Mp4Writer:
         tags: text by the names title, comment, artist and encoder.
         num_frames: how many frames will come; left out, as many as the sound takes. If fewer
             come, up to 43 ms of sound outlast the picture; if more come, silence goes with them.
+        is_live: whether each picture leaves as soon as the next one comes, at any rate; such a
+            file is a little larger. If fewer frames come, 86 ms of sound outlast them.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Mp4Writer:
         config: MediaConfig,
         tags: Mapping[str, str] | None = None,
         num_frames: int | None = None,
+        is_live: bool = False,
     ) -> None:
         if width % 2 or height % 2 or width < 2 or height < 2:
             raise ValueError(f"sides must be even and positive, not {width} x {height}")
@@ -69,6 +76,8 @@ class Mp4Writer:
         self._frames = self._sampled = 0
         self._sound_end = self._sound_until(num_frames)
         self._reader = SoundReader(sound) if sound else None
+        self._ahead = _LIVE_AHEAD if is_live else _AHEAD
+        fragment_frames = _LIVE_FRAGMENT_FRAMES if is_live else _FRAGMENT_FRAMES
         self._sink = _Sink()
         self._is_open = True
         self._container = av.open(
@@ -78,7 +87,7 @@ class Mp4Writer:
             options={
                 # delay_moov: the header waits for the first packets, whose priming it records.
                 "movflags": "empty_moov+default_base_moof+delay_moov+skip_trailer",
-                "frag_duration": str(int((_FRAGMENT_FRAMES - 1) / fps * 1_000_000)),
+                "frag_duration": str(int(fragment_frames / fps * 1_000_000)),
             },
         )
         self._container.metadata.update(tags or {})
@@ -105,8 +114,7 @@ class Mp4Writer:
             )
             coded.pts, coded.time_base = self._frames, 1 / self._fps
             self._frames += 1
-            # The sound runs two AAC frames ahead, so that the picture never waits for it.
-            ahead = self._sound_until(self._frames) + 2 * _AAC_FRAME
+            ahead = self._sound_until(self._frames) + self._ahead
             self._write_sound(min(ahead, max(self._sound_end, self._sound_until(self._frames))))
             self._container.mux(self._video.encode(coded))
         return self._sink.take()

@@ -11,6 +11,7 @@ UNJUDGED = ("ok", "abandoned")
 
 MODELS_OF_ROUTE = {
     "/v1/talk": ("portrait", "lips"),
+    "/v1/frames": ("portrait", "lips"),
     "/v1/animate": ("portrait",),
     "/v1/lipsync": ("lips",),
     "/v1/motions": ("portrait",),

@@ -81,7 +81,7 @@ FRAMES = Metric(PREFIX + "frames", "counter", "Frames encoded and handed on.", (
 LATE_FRAMES = Metric(
     PREFIX + "late_frames",
     "counter",
-    "Frames encoded after a viewer who plays from the first fragment on would have seen them.",
+    "Frames handed over more than 0.5 s after one who plays from the first fragment on needs them.",
     ("route",),
 )
 VIDEO = Metric(

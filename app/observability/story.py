@@ -15,7 +15,7 @@ class Story:
     """One request.
 
     Attributes:
-        job: "talk", "animate", "lipsync" or "motions"; empty where nothing is made.
+        job: "talk", "frames", "animate", "lipsync" or "motions"; empty where nothing is made.
         models: variants that take part, by role.
         times: of its stages.
         status: of the answer; None if there was none.

@@ -37,18 +37,20 @@ def still_motion(num_frames: int) -> Motion:
     return Motion(np.zeros((num_frames, 3), np.float32), np.zeros((num_frames, 2), np.float32))
 
 
-def idle_motion(num_frames: int, fps: Fraction, seed: int) -> Motion:
+def idle_motion(num_frames: int, fps: Fraction, seed: int, first: int = 0) -> Motion:
     """Return the motion of a person who waits: a slow sway of the head, and blinks.
 
     Frame i shows media time i / fps, so a rate of frames changes nothing but the sampling, and
-    fewer frames are the beginning of more. The first frame is the photo.
+    fewer frames are the beginning of more. Frame 0 is the photo.
 
     Args:
         num_frames: T >= 0.
         fps: frames per second, > 0.
         seed: >= 0; the same seed gives the same motion on every machine.
+        first: >= 0, the first of these frames, so that a motion can be made piece by piece.
     """
-    times_T = np.arange(num_frames, dtype=np.float64) * (fps.denominator / fps.numerator)
+    frames_T = np.arange(first, first + num_frames, dtype=np.float64)
+    times_T = frames_T * (fps.denominator / fps.numerator)
     sway, blinks = np.random.SeedSequence(seed).spawn(2)
     pose = _sway(times_T, np.random.Generator(np.random.PCG64(sway)))
     closure = _blinks(times_T, np.random.Generator(np.random.PCG64(blinks)))

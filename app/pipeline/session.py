@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.config import SessionConfig
 from app.pipeline.mouth import to_crop
+from app.pipeline.pace import FreePace, Pace
 from app.values import FrameGroup, LipGroup
 
 Shoot = Callable[[slice], Awaitable[FrameGroup]]
@@ -91,23 +92,27 @@ class Scene:
     around: Callable[[slice], AbstractContextManager[object]] = lambda frames: nullcontext()
 
 
-async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGroup, None]:
-    """Yield the finished frames of a scene in order, `config.group_frames` at a time.
+async def render(
+    scene: Scene, config: SessionConfig, pace: Pace | None = None
+) -> AsyncGenerator[FrameGroup, None]:
+    """Yield the finished frames of a scene in order, in the groups and at the pace of `pace`.
+
+    By default that is as fast as it can, `config.group_frames` at a time.
 
     Later groups are in the models while the caller uses an earlier one, but never more than
     `config.groups_in_flight` exist at once, so a slow caller slows its own session only. Closing
     the generator cancels what is under way and waits until it is gone.
     """
+    pace = pace or FreePace(config)
     pending: deque[asyncio.Task[FrameGroup]] = deque()
-    starts = iter(range(0, scene.num_frames, config.group_frames))
+    groups = pace.groups(scene.num_frames)
     try:
         while True:
             while len(pending) < config.groups_in_flight:
-                start = next(starts, None)
-                if start is None:
+                frames = next(groups, None)
+                if frames is None:
                     break
-                frames = slice(start, min(start + config.group_frames, scene.num_frames))
-                pending.append(asyncio.create_task(_surrounded(scene, frames)))
+                pending.append(asyncio.create_task(_finish_in_time(scene, frames, pace)))
             if not pending:
                 return
             group = await pending[0]
@@ -119,7 +124,8 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
         await asyncio.gather(*pending, return_exceptions=True)
 
 
-async def _surrounded(scene: Scene, frames: slice) -> FrameGroup:
+async def _finish_in_time(scene: Scene, frames: slice, pace: Pace) -> FrameGroup:
+    await pace.allow(frames)
     with scene.around(frames):
         return await _finish(scene, frames)
 

@@ -13,9 +13,16 @@ class BoundedCache(Generic[Value]):
     Args:
         max_bytes: of all values together; the newest stays even if it alone weighs more.
         size_bytes: of one value.
+        max_entries: how many values, >= 1; None has no limit of its own.
     """
 
-    def __init__(self, max_bytes: int, size_bytes: Callable[[Value], int]) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        size_bytes: Callable[[Value], int],
+        max_entries: int | None = None,
+    ) -> None:
+        self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._size_bytes = size_bytes
         self._values: OrderedDict[str, Value] = OrderedDict()
@@ -30,6 +37,8 @@ class BoundedCache(Generic[Value]):
         """Keep a value, and drop others until all fit."""
         self._values[key] = value
         self._values.move_to_end(key)
+        if self._max_entries and len(self._values) > self._max_entries:
+            self._values.popitem(last=False)
         held = sum(map(self._size_bytes, self._values.values()))
         while held > self._max_bytes and len(self._values) > 1:
             _, oldest = self._values.popitem(last=False)

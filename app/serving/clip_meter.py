@@ -1,6 +1,5 @@
 """What one video costs and whether it keeps up, recorded while it is rendered."""
 
-import math
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -31,9 +30,7 @@ class Recorder(Protocol):
 
 
 class ClipMeter:
-    """Records one video. Its viewer starts with the first fragment and plays at the video's rate.
-
-    A reader that holds rendering back makes frames late, too.
+    """Records one video.
 
     Args:
         recorder: of the replica.
@@ -47,25 +44,22 @@ class ClipMeter:
         self._recorder = recorder
         self._route = route
         self._now_s = now_s
-        self._began_s = self._rendering_s = self._shown_s = now_s()
+        self._began_s = self._rendering_s = now_s()
         self._frames = 0
 
     def rendering(self) -> None:
         """Note that all is prepared and frames are being made."""
         self._rendering_s = self._now_s()
 
-    def encoded(self, frames: int, fps: Fraction, encode_s: float) -> None:
-        """Record a group: its frames, the video's rate, and how long encoding took."""
-        now_s = self._now_s()
-        if not self._frames:
-            self._shown_s = now_s
-        # Frame i is due at i / fps: all of this group that are due before now came too late.
-        due = math.ceil((Fraction(now_s) - Fraction(self._shown_s)) * fps)
-        late = min(max(due - self._frames, 0), frames)
+    def encoded(self, frames: int, encode_s: float) -> None:
+        """Record a group: its frames, and how long encoding took."""
         self._frames += frames
         self._recorder.count(FRAMES, frames, route=self._route)
-        self._recorder.count(LATE_FRAMES, late, route=self._route)
         self._recorder.count(ENCODE, encode_s, route=self._route)
+
+    def late(self, frames: int) -> None:
+        """Record frames that are handed to their client too late."""
+        self._recorder.count(LATE_FRAMES, frames, route=self._route)
 
     def began(self) -> None:
         """Record that the first bytes exist."""

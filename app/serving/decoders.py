@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from app.errors import UnsupportedMedia
 from app.media.audio import decode_speech
+from app.media.chunk import Piece, Span, hear, read_chunk
 from app.media.config import MediaConfig
 from app.media.frame_reader import FrameReader
 from app.media.image import DecodedPortrait, decode_portrait
 from app.media.kept_sound import kept_sound
 from app.media.video_file import inspect_video
+from app.pipeline.config import FramesConfig
 from app.values import Sound, Speech, VideoFile
 from app.variants.liveportrait.sequence import MotionSequence, load
 
@@ -43,6 +45,8 @@ class Decoders:
         # One photo at a time, because it may unfold to hundreds of MB.
         self._photos = ThreadPoolExecutor(1, thread_name_prefix="decode-photo")
         self._recordings = ThreadPoolExecutor(RECORDINGS, thread_name_prefix="decode-sound")
+        # Apart, because a chunk's second of speech must not wait for minutes of others.
+        self._pieces = ThreadPoolExecutor(1, thread_name_prefix="decode-piece")
 
     async def photo(self, data: bytes) -> DecodedPortrait:
         """Return a photo."""
@@ -51,6 +55,10 @@ class Decoders:
     async def speech(self, data: bytes, left: threading.Event) -> Speech:
         """Return a recording; once `left` is set, decoding ends."""
         return await run(self._recordings, decode_speech, data, self._config, left.is_set)
+
+    async def piece(self, data: bytes, is_raw: bool, span: Span, limits: FramesConfig) -> Piece:
+        """Return a short piece of speech as the models hear it."""
+        return await run(self._pieces, _piece, data, is_raw, span, limits)
 
     async def video(self, part: str, data: bytes, left: threading.Event) -> VideoFile:
         """Return what a video holds; refusals name the part of the request."""
@@ -117,3 +125,9 @@ async def run(thread: ThreadPoolExecutor, work: Callable[[*Ts], T], *args: *Ts) 
     """Return what blocking work returns, done on a thread; its log lines say for whom."""
     here = copy_context()
     return await asyncio.get_running_loop().run_in_executor(thread, lambda: here.run(work, *args))
+
+
+def _piece(data: bytes, is_raw: bool, span: Span, limits: FramesConfig) -> Piece:
+    speech_s, context_s = limits.max_speech_s, limits.max_context_s
+    samples = read_chunk(data, is_raw, speech_s + context_s)
+    return hear(samples, span, speech_s, context_s)

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from app.api.admission import Sessions
 from app.api.app import create_app
-from app.api.service import Clip, Recorded
+from app.api.service import Clip, Pictures, Recorded
 from app.errors import DeadlineExceeded, NotReady
-from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.jobs import AnimateJob, ClipJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 from app.observability.labels import BUSY, DECISIONS, FAULTS, MODELS_OF_ROUTE
 from app.observability.metrics import (
     ADMISSIONS,
@@ -47,6 +47,7 @@ READY_DEADLINE_S = 20.0
 
 KINDS = {
     TalkJob: "talk",
+    FramesJob: "frames",
     AnimateJob: "animate",
     LipsyncJob: "lipsync",
     MotionsJob: "motions",
@@ -128,7 +129,7 @@ class Ingress:
             data, frames, without_face = await self._stage.record(job, times)
         return Recorded(data, frames, without_face, cards, times.server_timing())
 
-    def _begin(self, job: ClipJob | MotionsJob) -> StageTimes:
+    def _begin(self, job: ClipJob | FramesJob | MotionsJob) -> StageTimes:
         """Return what times a job, and note both for the line of the log."""
         times = StageTimes(
             lambda stage, s: self._meters.observe(STAGE, s, stage=stage), self._tracer.span
@@ -142,6 +143,24 @@ class Ingress:
         cards = [card for card in cards if card.role in roles]
         story().models = {card.role: card.variant for card in cards}
         return cards
+
+    async def frames(self, job: FramesJob) -> Pictures:
+        """Return the frames of a chunk."""
+        times = self._begin(job)
+        with ExitStack() as stack:
+            stack.callback(self._heap.release)
+            cards = await self._made_by(frozenset(("face", "portrait", "lips")))
+            chunk, jpegs = await self._stage.pictures(job, times)
+        self._meters.count(FRAMES, len(jpegs), route="/v1/frames")
+        return Pictures(
+            jpegs=jpegs,
+            portrait_id=chunk.seated.key,
+            faces=chunk.seated.faces,
+            gain_db=chunk.gain_db,
+            models=cards,
+            server_timing=times.server_timing(),
+            notes=chunk.seated.notes,
+        )
 
     def _begin_metrics(self) -> None:
         """Let there be what alerts look at, before it first happens."""

@@ -4,6 +4,10 @@ from fractions import Fraction
 from functools import partial
 from typing import assert_never
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.media.chunk import Piece, Span
 from app.media.mel import speech_windows
 from app.pipeline.mouth import LowerFace
 from app.pipeline.session import Crops, Lips, Windows
@@ -23,17 +27,35 @@ def crops_for(config: LipsConfig) -> Crops:
     assert_never(config.variant)
 
 
+def gain_for(config: LipsConfig, gain_db: float) -> float:
+    """Return the gain of what a variant hears: `viseme` hears all recordings at one level.
+
+    Wav2Lip was trained on levels as they are.
+    """
+    return gain_db if config.variant == "viseme" else 0.0
+
+
 def windows_for(config: LipsConfig, speech: Speech, fps: Fraction) -> Windows:
     """Return the log-mel windows of any frames of a speech.
 
-    `viseme` hears all recordings at one level; Wav2Lip was trained on levels as they are. Silence
-    follows the speech, so that a mouth that spoke to the end shuts with it.
+    Silence follows the speech, so that a mouth that spoke to the end shuts with it.
     """
-    gain_db = speech.gain_db if config.variant == "viseme" else 0.0
-    return partial(speech_windows, speech.levels, gain_db, fps)
+    return partial(speech_windows, speech.levels, gain_for(config, speech.gain_db), fps)
 
 
 def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
     """Return the lip-sync of a session."""
     config, models = session.args.lips, session.models
     return Lips(windows_for(config, speech, fps), models.paint, crops_for(config))
+
+
+def lips_for_piece(session: Session, piece: Piece, gain_db: float, span: Span) -> Lips:
+    """Return the lip-sync of a piece of speech, whose first frame is that of the span."""
+    config, models = session.args.lips, session.models
+    gain_db = gain_for(config, gain_db)
+
+    def windows(first: int, last: int) -> NDArray[np.float32]:
+        frames = (span.start + first, span.start + last)
+        return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step)
+
+    return Lips(windows, models.paint, crops_for(config))

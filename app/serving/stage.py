@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
@@ -12,20 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceeded
-from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.jobs import AnimateJob, ClipJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
+from app.media.fragments import pictures_in
+from app.media.jpeg import encode_jpegs
 from app.media.label import stamp
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
 from app.observability.story import story
 from app.observability.tracing import FIRST_FRAME, GROUP_FRAMES, NoTracer, Tracer
+from app.pipeline.pace import FreePace, LivePace
 from app.pipeline.session import render
+from app.pipeline.viewer import Viewer
 from app.report import report_box
 from app.serving import motions
 from app.serving.animate import animate
+from app.serving.chunk import Chunk, chunk
 from app.serving.clip_meter import ClipMeter
 from app.serving.decoders import Decoders, run
 from app.serving.lipsync import lipsync
 from app.serving.models import ModelCalls, Models
+from app.serving.sitters import Sitters
 from app.serving.take import Session, Take
 from app.serving.talk import talk
 from app.settings import AppArgs
@@ -48,6 +54,7 @@ class Stage:
         self._tracer = tracer or NoTracer()
         self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
+        self._sitters = Sitters(args.frames)
 
     async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
         """Decode the media, find the faces and lay out all that is rendered.
@@ -87,9 +94,35 @@ class Stage:
         finally:
             session.close()
 
-    def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
-        """Return the finished frames of a take, before they are encoded."""
-        return render(replace(take.scene, around=self._group), self._args.session)
+    async def pictures(
+        self, job: FramesJob, times: StageTimes | None = None
+    ) -> tuple[Chunk, list[bytes]]:
+        """Return a chunk, and each of its frames as a JPEG.
+
+        Raises:
+            AppError: the media are refused, the portrait is not kept, or a model is.
+            DeadlineExceeded: preparing it took longer than `prepare_deadline_s`.
+        """
+        session, label = self._session(times), self._args.media.label
+        try:
+            prepared = await self._in_time(chunk(job, session, self._sitters))
+        finally:
+            session.close()
+        jpegs: list[bytes] = []
+        scene = replace(prepared.scene, around=self._group)
+        async with aclosing(render(scene, self._args.session)) as groups:
+            async for group in groups:
+                with session.times.measure("encode"):
+                    jpegs += await asyncio.to_thread(encode_jpegs, group.pixels, job.quality, label)
+                story().frames += len(group.pixels)
+        return prepared, jpegs
+
+    def frames(self, take: Take, viewer: Viewer | None = None) -> AsyncGenerator[FrameGroup, None]:
+        """Return the finished frames of a take, before they are encoded, at its pace."""
+        config, fps = self._args.session, take.fps
+        is_live = take.pace == "live"
+        pace = LivePace(fps, config, viewer or Viewer(fps)) if is_live else FreePace(config)
+        return render(replace(take.scene, around=self._group), config, pace)
 
     def _group(self, frames: slice) -> AbstractContextManager[object]:
         """Return the span of a group of frames."""
@@ -107,7 +140,8 @@ class Stage:
             raise
         # One thread for all that touches the writer: closing it queues behind a running write.
         thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        groups = self.frames(take)
+        viewer = Viewer(take.fps)
+        groups = self.frames(take, viewer)
         if meter:
             meter.rendering()
         try:
@@ -116,15 +150,16 @@ class Stage:
                 with take.times.measure("encode"):
                     data = await run(thread, self._encode, writer, group.pixels)
                 if meter:
-                    encode_s = time.perf_counter() - started_s
-                    meter.encoded(len(group.pixels), take.fps, encode_s)
+                    meter.encoded(len(group.pixels), time.perf_counter() - started_s)
                 story().frames += len(group.pixels)
                 if data:
+                    _hand(data, viewer, meter)
                     yield data
-            last = await run(thread, writer.finish) + _report(take)
+            last = await run(thread, writer.finish)
+            _hand(last, viewer, meter)
             if meter:
                 meter.finished(take.fps, writer.offset_s)
-            yield last
+            yield last + _report(take, viewer)
         finally:
             thread.submit(writer.close)
             thread.shutdown(wait=False)
@@ -160,10 +195,18 @@ async def _prepared(job: ClipJob, session: Session) -> Take:
     assert_never(job)
 
 
-def _report(take: Take) -> bytes:
+def _hand(data: bytes, viewer: Viewer, meter: ClipMeter | None) -> None:
+    """Note that data goes to the client now."""
+    late = viewer.handed(pictures_in(data))
+    if meter:
+        meter.late(late)
+
+
+def _report(take: Take, viewer: Viewer) -> bytes:
     """Return what is known of a video only at its end, as a box of its file."""
-    if take.frames_without_face is None:
-        return b""
-    return report_box(
-        {"frames": take.scene.num_frames, "frames_without_face": take.frames_without_face()}
-    )
+    report = {}
+    if take.frames_without_face is not None:
+        report["frames_without_face"] = take.frames_without_face()
+    if take.pace == "live":
+        report["late_frames"] = viewer.late_frames
+    return report_box({"frames": take.scene.num_frames, **report}) if report else b""

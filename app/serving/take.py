@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from app.errors import TooLarge
+from app.jobs import Pace
 from app.media.image import DecodedPortrait
 from app.media.label import metadata
 from app.media.mp4 import Mp4Writer
@@ -96,6 +97,7 @@ class Take:
         notes: what the client should know about its input, by short stable names.
         frames_without_face: how many so far; None where there is no such thing.
         close: frees what the scene reads from; may be called twice.
+        pace: "free" renders as fast as it can, "live" as fast as the video plays.
     """
 
     scene: Scene
@@ -108,13 +110,17 @@ class Take:
     notes: tuple[str, ...] = ()
     frames_without_face: Callable[[], int] | None = None
     close: Callable[[], None] = lambda: None
+    pace: Pace = "free"
 
     def writer(self, args: AppArgs) -> Mp4Writer:
         """Return what writes the video."""
         media = args.media
-        size = (self.width, self.height)
         return Mp4Writer(
-            *size, self.fps, self.sound, media, metadata(media.label), self.scene.num_frames
+            *(self.width, self.height, self.fps, self.sound),
+            media,
+            metadata(media.label),
+            self.scene.num_frames,
+            is_live=self.pace == "live",
         )
 
 

@@ -42,6 +42,7 @@ async def talk(job: TalkJob, session: Session) -> Take:
         notes=notes_of(photo),
         frames_without_face=frames_without_face,
         close=session.close,
+        pace=job.pace,
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import wave
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -51,13 +52,21 @@ def stage(server: LocalServer) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment.items():
             patch.setitem(os.environ, name, value)
-        ray.init(address="auto", namespace="serve", log_to_driver=False)
+        ray.init(address=ray_address(server), namespace="serve", log_to_driver=False)
         handles = (
             serve.get_deployment_handle(name, "digital-human")
             for name in ("FaceAnalyzer", "PortraitAnimator", "LipSync")
         )
         yield Stage(AppArgs(), Models(*handles))
         ray.shutdown()
+
+
+def ray_address(server: LocalServer) -> str:
+    """Return where the server's own Ray is, although others may run on this machine."""
+    words = (word for process in server.processes() for word in process.cmdline())
+    return next(
+        word.partition("=")[2] for word in words if re.match(r"--gcs-address=[\d.]+:\d+$", word)
+    )
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

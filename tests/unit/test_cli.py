@@ -11,6 +11,7 @@ from app.demo.run import demo_speech
 from app.media.audio import decode_speech
 from app.media.config import MediaConfig
 from app.report import report_box
+from tests.unit.media.recordings import noise, recording
 
 
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,7 +19,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stopped.value.code == 0
     said = capsys.readouterr().out
-    for command in ("demo", "talk", "animate", "lipsync", "motions"):
+    for command in ("demo", "talk", "frames", "animate", "lipsync", "motions"):
         assert command in said
 
 
@@ -56,6 +57,36 @@ def test_a_missing_file_is_one_line_and_a_status(
     missing = str(tmp_path / "none.jpg")
     assert main(["talk", missing, missing]) == 1
     assert capsys.readouterr().err.startswith("digital-human: ")
+
+
+def test_a_live_talk_says_how_many_frames_were_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[tuple[object, ...]] = []
+
+    def post(*args: object) -> Talk:
+        sent.append(args)
+        video = report_box({"frames": 9, "late_frames": 4})
+        return Talk(video, httpx.Headers({"x-digital-human-frames": "9"}), 0, 0.0, 1.0)
+
+    monkeypatch.setattr("app.cli.post", post)
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    command = ["talk", str(file), str(file), "--pace", "live", "--out", str(tmp_path / "out.mp4")]
+    assert main(command) == 0
+    assert sent[0][3] == {"pace": "live"}
+    assert "9 frames, 4 late, 1.0 s" in capsys.readouterr().out
+
+
+def test_a_recording_that_is_no_bare_wav_is_one_line_and_a_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech = tmp_path / "me.wav"
+    for content in (b"no sound", recording(noise(4800, 2), 48_000)):
+        speech.write_bytes(content)
+        assert main(["frames", str(speech), str(speech), "--out", str(tmp_path / "out")]) == 1
+        assert capsys.readouterr().err.startswith("digital-human: ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_configuration_is_said(

@@ -11,10 +11,10 @@ from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.config import ApiConfig
 from app.api.problems import STATUS
-from app.api.service import Clip, Recorded
+from app.api.service import Clip, Pictures, Recorded
 from app.driving import TransferSettings
 from app.errors import AppError, NoFace, NotReady, OverCapacity
-from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
+from app.jobs import AnimateJob, ClipJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 from app.values import ModelCard
 
 CARD = ModelCard("portrait", "puppet", "eager", "float32", "Apache-2.0", embedded=True)
@@ -25,7 +25,7 @@ class FakeService:
     """Remembers jobs and answers with three chunks, or with an error."""
 
     error: Exception | None = None
-    jobs: list[ClipJob | MotionsJob] = field(default_factory=list)
+    jobs: list[ClipJob | FramesJob | MotionsJob] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     closed: bool = False
 
@@ -40,6 +40,9 @@ class FakeService:
             raise self.error
         self.jobs.append(job)
         return Recorded(b"npz", 3, 1, [CARD])
+
+    async def frames(self, job: FramesJob) -> Pictures:
+        raise NotImplementedError
 
     async def _rest(self) -> AsyncGenerator[bytes, None]:
         try:

@@ -92,3 +92,19 @@ def test_another_process_gives_the_same_motion() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == idle_motion(60, FPS, 7).pose.tobytes().hex()
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    start=st.integers(0, 100_000),
+    frames=st.integers(1, 60),
+    fps=st.sampled_from([FPS, Fraction(30000, 1001), Fraction(60)]),
+)
+@settings(max_examples=20, deadline=None)
+def test_a_motion_made_piece_by_piece_is_the_whole(
+    seed: int, start: int, frames: int, fps: Fraction
+) -> None:
+    whole = idle_motion(start + frames, fps, seed)[start : start + frames]
+    piece = idle_motion(frames, fps, seed, start)
+    assert np.abs(piece.pose - whole.pose).max() < 1e-6
+    assert np.abs(piece.closure - whole.closure).max() < 1e-6

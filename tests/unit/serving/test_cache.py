@@ -30,3 +30,14 @@ def test_a_value_put_again_counts_once() -> None:
     cache.put("a", b"4321")
     assert cache.get("a") == b"4321"
     assert cache.get("b") == b"1234"
+
+
+def test_entries_are_bounded_too() -> None:
+    cache = BoundedCache[bytes](100, len, max_entries=2)
+    cache.put("a", b"1")
+    cache.put("b", b"1")
+    assert cache.get("a")
+    cache.put("c", b"1")
+    assert cache.get("b") is None
+    cache.put("a", b"2")
+    assert (cache.get("a"), cache.get("c")) == (b"2", b"1")
