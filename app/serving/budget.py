@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
 from app.errors import OverCapacity
 
@@ -27,9 +27,10 @@ class Budget:
         """Return what the streams under way take together."""
         return sum(fps for fps, _ in self._streams.values())
 
-    @contextmanager
-    def live(self, fps: float, duration_s: float, capacity_fps: float | None) -> Iterator[None]:
-        """Keep one stream's rate for it.
+    def live(
+        self, fps: float, duration_s: float, capacity_fps: float | None
+    ) -> AbstractContextManager[None]:
+        """Keep one stream's rate for it, from now until what is returned is left.
 
         Args:
             fps: its rate.
@@ -44,10 +45,9 @@ class Budget:
             self._check(fps, SHARE * capacity_fps)
         stream = object()
         self._streams[stream] = fps, self._clock() + duration_s
-        try:
-            yield
-        finally:
-            del self._streams[stream]
+        stack = ExitStack()
+        stack.callback(self._streams.pop, stream)
+        return stack
 
     def _check(self, fps: float, most_fps: float) -> None:
         if self.frames_per_s + fps <= most_fps:

@@ -35,12 +35,18 @@ class ClipMeter:
     Args:
         recorder: of the replica.
         route: that is answered.
+        encoded: told frames and seconds of each group.
         now_s: wall clock in seconds, from any start.
     """
 
     def __init__(
-        self, recorder: Recorder, route: str, now_s: Callable[[], float] = time.perf_counter
+        self,
+        recorder: Recorder,
+        route: str,
+        encoded: Callable[[int, float], None] = lambda frames, seconds: None,
+        now_s: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._encoded = encoded
         self._recorder = recorder
         self._route = route
         self._now_s = now_s
@@ -54,6 +60,7 @@ class ClipMeter:
     def encoded(self, frames: int, encode_s: float) -> None:
         """Record a group: its frames, and how long encoding took."""
         self._frames += frames
+        self._encoded(frames, encode_s)
         self._recorder.count(FRAMES, frames, route=self._route)
         self._recorder.count(ENCODE, encode_s, route=self._route)
 

@@ -4,16 +4,17 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from contextlib import AbstractContextManager, ExitStack, aclosing
 from typing import Any, assert_never
 
+from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from app.api.admission import Sessions
 from app.api.app import create_app
 from app.api.service import Clip, Pictures, Recorded
-from app.errors import DeadlineExceeded, NotReady
+from app.errors import DeadlineExceeded, NotReady, OverCapacity
 from app.jobs import AnimateJob, ClipJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 from app.observability.labels import BUSY, DECISIONS, FAULTS, MODELS_OF_ROUTE
 from app.observability.metrics import (
@@ -27,9 +28,12 @@ from app.observability.metrics import (
     STAGE,
     VIDEO,
 )
+from app.observability.origin import go_live
 from app.observability.stages import StageTimes
 from app.observability.story import story
+from app.serving.budget import Budget
 from app.serving.calls import call
+from app.serving.capacity import Capacity, replicas
 from app.serving.clip_meter import ClipMeter
 from app.serving.disconnects import Disconnects
 from app.serving.export import export
@@ -38,7 +42,9 @@ from app.serving.http_traces import HttpTraces
 from app.serving.logs import ToServe
 from app.serving.meters import Meters
 from app.serving.models import Models
+from app.serving.speed import Speed
 from app.serving.stage import Stage
+from app.serving.take import Take
 from app.serving.tracing import tracer_of
 from app.settings import AppArgs
 from app.values import ModelCard
@@ -82,6 +88,13 @@ class Ingress:
         self._stage = Stage(args, self._handles, self._tracer)
         self._cards: list[ModelCard] = []
         self._heap = Heap()
+        self._budget = Budget()
+        self._speed = Speed(args.session.group_frames)
+        self._capacity = Capacity(
+            self._handles,
+            self._speed.pace,
+            lambda: replicas(serve.get_replica_context().app_name),
+        )
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         settings = self._args.session
@@ -100,12 +113,17 @@ class Ingress:
     async def render(self, job: ClipJob) -> Clip:
         """Return the video of a job once its first fragment exists."""
         times = self._begin(job)
-        meter = ClipMeter(self._meters, _route(job))
+        meter = ClipMeter(self._meters, _route(job), self._speed.note)
         with ExitStack() as stack:
             stack.callback(self._heap.release)
             cards = await self._made_by(_roles(job))
+            if isinstance(job, TalkJob) and job.pace == "live":
+                go_live()
             take = await self._stage.prepare(job, times)
+            stack.callback(take.close)
             self._heap.release()
+            if take.pace == "live":
+                stack.enter_context(await self._kept_for(take))
             video = _owning(stack.pop_all(), self._stage.video(take, meter))
             first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
         meter.began()
@@ -119,6 +137,20 @@ class Ingress:
             server_timing=times.server_timing(),
             notes=take.notes,
         )
+
+    async def _kept_for(self, take: Take) -> AbstractContextManager[None]:
+        """Return what keeps a live stream's rate for it.
+
+        Raises:
+            OverCapacity: it does not fit beside the others.
+        """
+        capacity_fps = await self._capacity.frames_per_s()
+        try:
+            duration_s = float(take.scene.num_frames / take.fps)
+            return self._budget.live(float(take.fps), duration_s, capacity_fps)
+        except OverCapacity:
+            self._meters.count(ADMISSIONS, decision="live_full")
+            raise
 
     async def record(self, job: MotionsJob) -> Recorded:
         """Return a motion sequence."""
@@ -147,6 +179,7 @@ class Ingress:
     async def frames(self, job: FramesJob) -> Pictures:
         """Return the frames of a chunk."""
         times = self._begin(job)
+        go_live()
         with ExitStack() as stack:
             stack.callback(self._heap.release)
             cards = await self._made_by(frozenset(("face", "portrait", "lips")))

@@ -46,7 +46,7 @@ class Clock:
 def render(groups: list[tuple[float, int]]) -> Record:
     """Return what is recorded of groups encoded at given seconds after the start."""
     record, clock = Record(), Clock()
-    meter = ClipMeter(record, "/v1/talk", clock)
+    meter = ClipMeter(record, "/v1/talk", now_s=clock)
     clock.now_s = 100.5
     meter.rendering()
     for index, (at_s, frames) in enumerate(groups):
