@@ -29,7 +29,7 @@ class Budget:
 
     def live(
         self, fps: float, duration_s: float, capacity_fps: float | None
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[object, bool | None]:
         """Keep one stream's rate for it, from now until what is returned is left.
 
         Args:

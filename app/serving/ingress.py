@@ -138,7 +138,7 @@ class Ingress:
             notes=take.notes,
         )
 
-    async def _kept_for(self, take: Take) -> AbstractContextManager[None]:
+    async def _kept_for(self, take: Take) -> AbstractContextManager[object, bool | None]:
         """Return what keeps a live stream's rate for it.
 
         Raises:

@@ -60,7 +60,7 @@ def render(groups: list[tuple[float, int]]) -> Record:
 
 def test_frames_are_counted_by_route_and_so_are_the_late_ones() -> None:
     record = Record()
-    meter = ClipMeter(record, "/v1/talk", Clock())
+    meter = ClipMeter(record, "/v1/talk", now_s=Clock())
     meter.encoded(8, 0.25)
     meter.late(0)
     meter.encoded(8, 0.25)
