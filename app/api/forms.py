@@ -25,7 +25,7 @@ class Form(Generic[Options]):
 
     Args:
         data: what came.
-        query: fields of the address.
+        query: of the address; what is no field there is left alone, as proxies add to it.
         parts: names of the files that it may have.
         schema: of the text fields.
 
@@ -37,7 +37,8 @@ class Form(Generic[Options]):
         self, data: FormData, query: QueryParams, parts: tuple[str, ...], schema: type[Options]
     ) -> None:
         self._data = data
-        names = [name for name, _ in (*query.multi_items(), *data.multi_items())]
+        asked = [pair for pair in query.multi_items() if pair[0] in schema.model_fields]
+        names = [name for name, _ in (*asked, *data.multi_items())]
         known = (*parts, *schema.model_fields)
         if not set(names) <= set(known):  # their names are the client's content: not repeated here
             raise BadRequest("There is an unknown field.", f"Fields are: {', '.join(known)}.")
@@ -45,7 +46,8 @@ class Form(Generic[Options]):
         if repeated:
             raise BadRequest(f"Sent more than once: {', '.join(repeated)}.", "Send each part once.")
         self.options = _validated(
-            {name: value for name, value in {**query, **data}.items() if name not in parts}, schema
+            {name: value for name, value in {**dict(asked), **data}.items() if name not in parts},
+            schema,
         )
 
     def has(self, name: str) -> bool:

@@ -250,11 +250,22 @@ async def test_text_fields_may_stand_in_the_address() -> None:
 
 @pytest.mark.parametrize(
     ("query", "data"),
-    [("pace=fast", {}), ("pase=live", {}), ("pace=live", {"pace": "live"}), ("portrait=x", {})],
-    ids=["value", "name", "twice", "part"],
+    [("pace=fast", {}), ("pace=live", {"pace": "live"}), ("pace=live&pace=free", {})],
+    ids=["value", "with the form", "twice"],
 )
-async def test_the_address_is_as_strict_as_the_form(query: str, data: dict[str, str]) -> None:
+async def test_fields_in_the_address_are_as_strict_as_the_forms(
+    query: str, data: dict[str, str]
+) -> None:
     service = Frames()
     answer = await client(service).post(f"/v1/talk?{query}", files=FILES, data=data)
     assert answer.status_code == 400
     assert service.jobs == []
+
+
+async def test_what_is_no_field_in_the_address_is_left_alone() -> None:
+    service = Frames()
+    answer = await client(service).post("/v1/talk?from=a-page&portrait=x", files=FILES)
+    assert answer.status_code == 200
+    (job,) = service.jobs
+    assert isinstance(job, TalkJob)
+    assert (job.portrait, job.pace) == (b"photo", "free")
