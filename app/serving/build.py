@@ -22,12 +22,22 @@ def build_app(args: AppArgs) -> Application:
     Args:
         args: validated from the `args:` of the application; an unknown key fails the deploy.
     """
+    return graph_of(args, FaceAnalyzer, PortraitAnimator, LipSync)
+
+
+def graph_of(
+    args: AppArgs,
+    face: type[FaceAnalyzer],
+    portrait: type[PortraitAnimator],
+    lips: type[LipSync],
+) -> Application:
+    """Return the graph over these models; a benchmark puts idle ones in."""
     return _bind(
         serve.ingress()(Ingress),
         args,
-        _bind(FaceAnalyzer, args.face, args.weights),
-        _bind(PortraitAnimator, args.portrait, args.weights, args.runtime),
-        _bind(LipSync, args.lips, args.weights, args.runtime),
+        _bind(face, args.face, args.weights),
+        _bind(portrait, args.portrait, args.weights, args.runtime),
+        _bind(lips, args.lips, args.weights, args.runtime),
     )
 
 
