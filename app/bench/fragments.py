@@ -9,7 +9,7 @@ MAX_INDEX_BYTES = 1 << 20
 
 _HEAD_BYTES = 8
 _PICTURE = b"vide"
-_MOVIE, _FRAGMENT, _MEDIA = b"moov", b"moof", b"mdat"
+_FILE, _MOVIE, _FRAGMENT, _MEDIA = b"ftyp", b"moov", b"moof", b"mdat"
 
 
 class FragmentReader:
@@ -24,6 +24,7 @@ class FragmentReader:
         self._skipped = b""
         self._picture_track = 0
         self._coming = 0
+        self._is_mp4 = False
 
     def feed(self, data: bytes) -> int:
         """Return how many more frames have arrived with `data`.
@@ -54,9 +55,11 @@ class FragmentReader:
         if len(kept) < _HEAD_BYTES:
             return False
         size, kind = int.from_bytes(kept[:4]), bytes(kept[4:8])
-        if size < _HEAD_BYTES or (kind in (_MOVIE, _FRAGMENT) and size > MAX_INDEX_BYTES):
+        is_index = kind in (_MOVIE, _FRAGMENT)
+        self._is_mp4 = self._is_mp4 or kind == _FILE
+        if not self._is_mp4 or size < _HEAD_BYTES or (is_index and size > MAX_INDEX_BYTES):
             raise UnsupportedMedia("The answer is no MP4 that can be followed.")
-        if kind not in (_MOVIE, _FRAGMENT):
+        if not is_index:
             self._skip_bytes, self._skipped = size, kind
             return True
         if len(kept) < size:

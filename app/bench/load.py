@@ -31,13 +31,17 @@ class Tally:
     unsent: int = 0
 
 
-async def open_loop(ask: Ask, due_s: Sequence[float], deadline_s: float) -> Tally:
+async def open_loop(
+    ask: Ask, due_s: Sequence[float], deadline_s: float, window_s: float = 0.0
+) -> Tally:
     """Send each request when it is due, whether earlier ones are answered or not.
 
     Args:
         ask: makes a request.
         due_s: when, in seconds from now, ascending.
         deadline_s: how long after it was due a request is given up.
+        window_s: for how long they arrive; no rate is taken over less, even if the last of them
+            happens to come, and to be answered, earlier.
     """
     loop = asyncio.get_running_loop()
     tally = Tally(loop.time())
@@ -58,7 +62,7 @@ async def open_loop(ask: Ask, due_s: Sequence[float], deadline_s: float) -> Tall
     finally:
         await _end(tasks)
     tally.outcomes.sort(key=lambda outcome: outcome.due_s)
-    tally.ended_s = loop.time()
+    tally.ended_s = max(tally.started_s + window_s, loop.time())
     return tally
 
 

@@ -55,6 +55,6 @@ def _throughput(axes: "Axes", levels: Sequence[LevelFigures]) -> None:
     values = [figures.headline for figures in levels]
     axes.plot([figures.open_mean for figures in levels], values, "-", marker=".")
     axes.set_xlabel("requests under way, mean")
-    axes.set_ylabel("streams on time" if unit == "live" else f"answered, {HEADLINES[unit]}")
+    axes.set_ylabel("streams on time" if unit == "live" else HEADLINES[unit])
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)

@@ -23,8 +23,8 @@ ABSENT = "-"
 HEADLINES: dict[Unit, str] = {
     "frames": "frames/s",
     "live": "on time",
-    "clips": "a minute",
-    "chunks": "a second",
+    "clips": "clips/min",
+    "chunks": "chunks/s",
 }
 LOADS: dict[Unit, str] = {
     "frames": "sessions",
@@ -42,7 +42,8 @@ def tables(run: LoadRun) -> list[Table]:
 
 
 def _grid(title: str, caption: str, text: Sequence[str], numbers: Iterable[str]) -> Table:
-    table = Table(title=title, caption=caption, box=SIMPLE, padding=(0, 1, 0, 0))
+    """Return an empty table; 80 columns must hold it when it is filled."""
+    table = Table(title=title, caption=caption, box=SIMPLE, padding=0)
     for name in text:
         table.add_column(name)
     for name in numbers:
@@ -52,21 +53,22 @@ def _grid(title: str, caption: str, text: Sequence[str], numbers: Iterable[str])
 
 def _clients(levels: Sequence[LevelFigures]) -> Table:
     unit = levels[0].level.unit
-    numbers = ["sent", "ok", "429", "fail", "P50 ms", "P95 ms", "P99 ms", HEADLINES[unit]]
-    numbers += ["late", "1st P95", "per 1000", "per min"]
-    table = _grid(levels[0].level.series, UNITS[unit], [LOADS[unit]], numbers)
+    numbers = ["sent", "ok", "429", "fail", "P50 s", "P95 s", "P99 s", HEADLINES[unit]]
+    numbers += ["late", "1st s", "/1000", "/min"]
+    caption = f"{UNITS[unit]}. 1st: P95 of the first frames; /1000, /min of video: what it costs"
+    table = _grid(levels[0].level.series, caption, [LOADS[unit]], numbers)
     for figures in sorted(levels, key=lambda each: each.level.load):
         latency, cost = figures.latency, figures.cost
         table.add_row(
             f"{figures.level.load:g}",
             *(f"{count}" for count in (figures.sent, figures.ok, figures.refused)),
             f"{figures.failed + figures.unsent}",
-            *(_ms(value) for value in (latency.p50_s, latency.p95_s, latency.p99_s)),
-            f"{figures.headline:.3g}" if figures.headline < 100 else f"{figures.headline:.0f}",
+            *(_seconds(value) for value in (latency.p50_s, latency.p95_s, latency.p99_s)),
+            _short(figures.headline),
             ABSENT if unit == "chunks" else f"{figures.late_frames}",
-            _ms(figures.first.p95_s),
-            _money(cost.per_1000),
-            _money(cost.per_video_minute),
+            _seconds(figures.first.p95_s),
+            _short(cost.per_1000),
+            _short(cost.per_video_minute),
         )
     return table
 
@@ -103,13 +105,13 @@ def _chapter(run: LoadRun) -> Table:
     """Return the chapter's rows beside the most that this run saw answered in full."""
     table = _grid(
         "Beside the chapter",
-        "The chapter's rows are its own figures, not measured by us; a request there is one frame. "
-        "Ours: the highest load that was answered in full",
+        "The chapter's rows are its own figures, not measured by us, and a request there is one "
+        "frame. Ours: the highest load that was answered in full, live streams on time",
         ["what"],
-        ["at once", "P95 ms", "a second", "per hour", "per 1000"],
+        ["at once", "P95 ms", "figure", "an hour", "/1000", "/min"],
     )
     for row in CHAPTER:
-        numbers = (f"{row.per_s:g}", f"{row.per_hour:g}", _money(row.per_1000))
+        numbers = (f"{row.per_s:g} requests/s", f"{row.per_hour:g}", _short(row.per_1000), ABSENT)
         table.add_row(f"chapter, {row.gpu}", f"{row.concurrent}", _ms(row.p95_s), *numbers)
     for name, figures in best(run.levels).items():
         cost = figures.cost
@@ -117,9 +119,8 @@ def _chapter(run: LoadRun) -> Table:
             f"ours, {name}",
             f"{figures.open_mean:.1f}",
             _ms(figures.latency.p95_s),
-            f"{figures.per_s:.3g}",
-            _number(cost.per_hour),
-            _money(cost.per_1000),
+            f"{_short(figures.headline)} {HEADLINES[figures.level.unit]}",
+            *(_short(price) for price in (cost.per_hour, cost.per_1000, cost.per_video_minute)),
         )
     return table
 
@@ -214,9 +215,20 @@ def _ms(seconds: float | None) -> str:
     return ABSENT if seconds is None else f"{1000 * seconds:.0f}"
 
 
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ABSENT
+    return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
+
+
 def _number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.2f}"
 
 
-def _money(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4g}"
+def _short(value: float | None) -> str:
+    """Return three digits of a number, two of a small one."""
+    if value is None:
+        return ABSENT
+    if value < 0.01:
+        return f"{value:.2g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -168,7 +168,7 @@ class LoadRunner:
                 return await open_loop(ask, due_s.tolist(), plan.seconds + plan.deadline_s)
             case "clips" | "chunks":
                 due_s = arrivals(level.load, plan.seconds, plan.seed, plan.pattern)
-                return await open_loop(ask, due_s.tolist(), plan.deadline_s)
+                return await open_loop(ask, due_s.tolist(), plan.deadline_s, plan.seconds)
 
     async def _answers(self, level: Level) -> bool:
         """Return whether the server answers a series; asked once, which also warms it up."""
@@ -178,6 +178,7 @@ class LoadRunner:
             ask = await asyncio.to_thread(self._ask, level)
             now_s = asyncio.get_running_loop().time()
             outcome = await ask(now_s, now_s + self._plan.seconds + WARM_UP_S)
+            self._watch.forget()
             if outcome.status == "ok":
                 self._asks[series] = ask
             else:

@@ -92,6 +92,10 @@ class ServerWatch:
         self._before: Export | None = None
         self._gauges: list[Export] = []
 
+    def forget(self) -> None:
+        """Note that something was asked between two levels, which is not to be counted."""
+        self._before = None
+
     @asynccontextmanager
     async def level(self, figures: ServerFigures) -> AsyncIterator[None]:
         """Watch what happens within, and fill in the figures after it."""
