@@ -3,6 +3,7 @@
 from app.api.config import ApiConfig
 from app.face.config import FaceConfig
 from app.media.config import MediaConfig
+from app.observability.config import TracingConfig
 from app.pipeline.config import SessionConfig
 from app.runtime.config import RuntimeConfig
 from app.strict import Settings
@@ -21,3 +22,4 @@ class AppArgs(Settings):
     session: SessionConfig = SessionConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     weights: WeightsConfig = WeightsConfig()
+    tracing: TracingConfig = TracingConfig()

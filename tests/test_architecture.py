@@ -24,7 +24,9 @@ BASE = {
 }
 CONFIGS = {
     f"{room}.config"
-    for room in ("api", "face", "media", "pipeline", "runtime", "variants", "weights")
+    for room in (
+        *("api", "face", "media", "observability", "pipeline", "runtime", "variants", "weights"),
+    )
 }
 
 # Who may import whom inside app. An entry is a room, or one module of a room.
@@ -49,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "runtime.__main__": BASE | {"footage", "weights"},  # a command stands above its room
     "pipeline": BASE | {"runtime.engine"},
     "variants": BASE | {"models", "runtime"},
-    "observability": {"values"},
+    "observability": {"strict", "values"},
     "api": BASE | {"observability"},
     "settings": {"strict"} | CONFIGS,
     "serving": BASE
@@ -76,7 +78,9 @@ RESERVED = {
     "modelopt": {"runtime"},
     "nncf": {"runtime"},
     "onnx": {"runtime"},
+    "opentelemetry": {"serving"},
     "openvino": {"runtime"},
+    "pynvml": {"serving"},
     "tensorrt": {"runtime"},
     "tensorrt_rtx": {"runtime"},
     "torch2trt": {"runtime"},

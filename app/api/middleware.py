@@ -1,9 +1,11 @@
 """ASGI middleware: observation, keys and places, bounds of bodies, headers that must not pass."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +14,8 @@ from app.api.admission import Sessions
 from app.api.config import ApiConfig
 from app.api.keys import Client, Keys
 from app.errors import BadRequest, TooLarge, UploadTimeout
+from app.observability.origin import ORIGINS, Origin
+from app.observability.story import STORY, Story
 
 Observe = Callable[[str, str, float], None]
 
@@ -25,6 +29,8 @@ class Requests:
     """Keeps every request's id, and observes how the request ended.
 
     The id is `x-request-id`: Serve's proxy takes it from the client, or makes one, and echoes it.
+    A request that brings work is a session, with an id of ours beside it: a client may send equal
+    request ids, and does when it tries again.
 
     Args:
         app: runs the requests.
@@ -42,27 +48,47 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
-        state["request_id"] = Headers(scope=scope).get("x-request-id", "")[:MAX_ID_LENGTH]
+        state, story = scope.setdefault("state", {}), Story()
+        request_id = Headers(scope=scope).get("x-request-id", "")[:MAX_ID_LENGTH]
+        session_id = secrets.token_hex(8) if scope["method"] == "POST" else ""
+        route = scope["path"] if scope["path"] in self._routes else "unknown"
+        state |= {"request_id": request_id, "session_id": session_id, "route": route}
         state["outcome"] = ""  # whoever knows better than what is seen here sets it
+        ORIGINS.set((Origin(request_id, session_id),))  # a request is a task of its own
+        STORY.set(story)
         started_s = time.perf_counter()
-
-        async def watched(message: Message) -> None:
-            await send(message)
-            is_last = message["type"] == "http.response.body" and not message.get("more_body")
-            if is_last:
-                state["outcome"] = state["outcome"] or "ok"
-
+        counted, watched = _counted(story, receive), _watched(story, state, send)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, counted, watched)
         except Exception:
             # After the first byte it is too late for a problem.
             state["outcome"] = state["outcome"] or "failed"
             raise
         finally:
-            route = scope["path"] if scope["path"] in self._routes else "unknown"
-            outcome = state["outcome"] or "abandoned"
-            self._observe(route, outcome, time.perf_counter() - started_s)
+            state["outcome"] = state["outcome"] or "abandoned"
+            self._observe(route, state["outcome"], time.perf_counter() - started_s)
+
+
+def _counted(story: Story, receive: Receive) -> Receive:
+    async def counted() -> Message:
+        message = await receive()
+        story.bytes_in += len(message.get("body", b""))
+        return message
+
+    return counted
+
+
+def _watched(story: Story, state: dict[str, Any], send: Send) -> Send:
+    async def watched(message: Message) -> None:
+        await send(message)
+        if message["type"] == "http.response.start":
+            story.status = message["status"]
+        elif message["type"] == "http.response.body":
+            story.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body"):
+                state["outcome"] = state["outcome"] or "ok"
+
+    return watched
 
 
 class Gate:

@@ -122,6 +122,13 @@ class Mp4Writer:
         self.close()
         return self._sink.take() if self._frames else b""
 
+    @property
+    def offset_s(self) -> float:
+        """How far the sound written ends after the picture, in media seconds; 0 without sound."""
+        if not self._sound:
+            return 0.0
+        return float(Fraction(self._sampled, self._sound.rate_hz) - self._frames / self._fps)
+
     def close(self) -> None:
         """Free the codecs; without `finish` before it the file ends with the last fragment."""
         if self._is_open:

@@ -24,6 +24,11 @@ class VideoWriter(Protocol):
         """Return the last bytes, after which the stream is complete and the writer closed."""
         ...
 
+    @property
+    def offset_s(self) -> float:
+        """How far the sound written ends after the picture, in media seconds; 0 without sound."""
+        ...
+
     def close(self) -> None:
         """Free the codecs, finished or not; may be called twice."""
         ...

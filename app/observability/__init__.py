@@ -1,1 +1,1 @@
-"""Every metric name, label and bucket, in one room. Exports nothing itself."""
+"""Every name of a metric, a span or a label, in one room. Exports nothing itself."""

@@ -81,12 +81,14 @@ class Scene:
         shoot: makes its frames.
         lips: repaint the mouths of those that show the face; None leaves them as they are.
         measure: told how long the stages take.
+        around: surrounds the work on the frames of a group.
     """
 
     num_frames: int
     shoot: Shoot
     lips: Lips | None
     measure: Measure = lambda stage: nullcontext()
+    around: Callable[[slice], AbstractContextManager[object]] = lambda frames: nullcontext()
 
 
 async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGroup, None]:
@@ -105,7 +107,7 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
                 if start is None:
                     break
                 frames = slice(start, min(start + config.group_frames, scene.num_frames))
-                pending.append(asyncio.create_task(_finish(scene, frames)))
+                pending.append(asyncio.create_task(_surrounded(scene, frames)))
             if not pending:
                 return
             group = await pending[0]
@@ -115,6 +117,11 @@ async def render(scene: Scene, config: SessionConfig) -> AsyncGenerator[FrameGro
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def _surrounded(scene: Scene, frames: slice) -> FrameGroup:
+    with scene.around(frames):
+        return await _finish(scene, frames)
 
 
 async def _finish(scene: Scene, frames: slice) -> FrameGroup:

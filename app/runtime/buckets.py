@@ -20,6 +20,11 @@ def bucket_of(frames: int, buckets: Sequence[int] = BUCKETS) -> int:
     return min(fitting)
 
 
+def bucket_up_to(largest: int, frames: int) -> int:
+    """Return the bucket of frames that are cut into parts of `largest` at most: of such a part."""
+    return bucket_of(min(frames, largest, max(BUCKETS)))
+
+
 def cut(frames: int, largest: int) -> list[slice]:
     """Return consecutive slices over so many frames, each as long as the largest or the rest."""
     return [slice(start, min(start + largest, frames)) for start in range(0, frames, largest)]

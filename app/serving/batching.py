@@ -25,10 +25,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from app.errors import NotReady
+from app.observability.origin import NOBODY, ORIGINS, Origin
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -58,12 +60,33 @@ class Ticket(Generic[Item]):
     Attributes:
         item: what it asks for.
         arrived_s: when, by the event loop's clock.
+        origin: for whom.
         state: it waits, its run has started, or its caller went before that.
     """
 
     item: Item
     arrived_s: float
+    origin: Origin = NOBODY
     state: Literal["waiting", "started", "dropped"] = "waiting"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run of an engine that has ended.
+
+    Attributes:
+        calls: for whom it was, and when each call arrived, by the event loop's clock in seconds.
+        frames: of all calls.
+        started_s: by the same clock.
+        ended_s: by the same clock.
+        error: why it failed, or None.
+    """
+
+    calls: Sequence[tuple[Origin, float]]
+    frames: int
+    started_s: float
+    ended_s: float
+    error: Exception | None
 
 
 class Slot(Generic[Item, Answer]):
@@ -78,6 +101,7 @@ class Slot(Generic[Item, Answer]):
         name: of the thread.
         frames: of an item.
         observer: is told of waiting calls and of runs.
+        ran: is told of every run that has ended.
     """
 
     def __init__(
@@ -87,11 +111,13 @@ class Slot(Generic[Item, Answer]):
         name: str,
         frames: Callable[[Item], int],
         observer: Observer | None = None,
+        ran: Callable[[Run], None] | None = None,
     ) -> None:
         self._work = work
         self._max_calls = max_calls
         self._frames = frames
         self._observer = observer
+        self._ran = ran
         # One thread: the replica's event loop stays free, and a GPU is used from one thread only.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._queue: deque[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = deque()
@@ -99,7 +125,10 @@ class Slot(Generic[Item, Answer]):
         self._waiting = 0
 
     async def submit(
-        self, item: Item, batched: Callable[[Ticket[Item]], Awaitable[Any]]
+        self,
+        item: Item,
+        batched: Callable[[Ticket[Item]], Awaitable[Any]],
+        origin: Origin = NOBODY,
     ) -> Answer | Exception:
         """Return an item's answer, or as a value why there is none.
 
@@ -109,8 +138,10 @@ class Slot(Generic[Item, Answer]):
         Args:
             item: what is asked for.
             batched: the bound method under `@serve.batch`.
+            origin: for whom.
         """
-        ticket = Ticket(item, asyncio.get_running_loop().time())
+        ORIGINS.set((origin,))  # a call is a task of its own
+        ticket = Ticket(item, asyncio.get_running_loop().time(), origin)
         self._wait(+1)
         try:
             answer: Answer | Exception = await batched(ticket)
@@ -130,7 +161,8 @@ class Slot(Generic[Item, Answer]):
         futures: list[asyncio.Future[Answer | Exception]] = [loop.create_future() for _ in tickets]
         self._queue.extend(zip(tickets, futures, strict=True))
         if self._runner is None:
-            self._runner = loop.create_task(self._run_all())
+            # Not in the first caller's context: Ray would put its request id on every line.
+            self._runner = loop.create_task(self._run_all(), context=Context())
         try:
             return list(await asyncio.gather(*futures))
         except asyncio.CancelledError:
@@ -144,7 +176,7 @@ class Slot(Generic[Item, Answer]):
             while self._queue:
                 batch = self._next_batch()
                 if batch:
-                    answers = await self._answers([ticket.item for ticket, _ in batch])
+                    answers = await self._answers([ticket for ticket, _ in batch])
                     for (_, future), answer in zip(batch, answers, strict=True):
                         _resolve(future, answer)
         finally:
@@ -174,20 +206,32 @@ class Slot(Generic[Item, Answer]):
                 )
         return batch
 
-    async def _answers(self, items: list[Item]) -> list[Answer | Exception]:
+    async def _answers(self, tickets: list[Ticket[Item]]) -> list[Answer | Exception]:
         """Return the answers of one run; items that fail together are tried one by one."""
-        loop = asyncio.get_running_loop()
+        loop, items = asyncio.get_running_loop(), [ticket.item for ticket in tickets]
+        ORIGINS.set(tuple(ticket.origin for ticket in tickets))
+        started_s, failure = loop.time(), None
         try:
-            answers = await loop.run_in_executor(self._executor, self._blocking, items)
+            within = copy_context().run
+            answers = await loop.run_in_executor(self._executor, within, self._blocking, items)
             if len(answers) != len(items):
                 raise RuntimeError(f"The model gave {len(answers)} answers to {len(items)} items.")
             return list(answers)
         except Exception as error:
+            failure = error
             if len(items) == 1:
                 logger.warning("An item of a batch failed.", exc_info=error)
                 return [error]
-        alone = [await self._answers([item]) for item in items]
+        finally:
+            self._tell(tickets, started_s, failure)
+        alone = [await self._answers([ticket]) for ticket in tickets]
         return [answer for (answer,) in alone]
+
+    def _tell(self, tickets: list[Ticket[Item]], started_s: float, error: Exception | None) -> None:
+        if self._ran:
+            calls = [(ticket.origin, ticket.arrived_s) for ticket in tickets]
+            frames = sum(self._frames(ticket.item) for ticket in tickets)
+            self._ran(Run(calls, frames, started_s, asyncio.get_running_loop().time(), error))
 
     def _blocking(self, items: list[Item]) -> list[Answer]:
         """Do the work; on the executor's thread."""

@@ -13,6 +13,7 @@ from app.serving.face import FaceAnalyzer
 from app.serving.ingress import Ingress
 from app.serving.lips import LipSync
 from app.serving.portrait import PortraitAnimator
+from app.serving.tracing import check_installed
 from app.settings import AppArgs
 
 
@@ -21,7 +22,11 @@ def build_app(args: AppArgs) -> Application:
 
     Args:
         args: validated from the `args:` of the application; an unknown key fails the deploy.
+
+    Raises:
+        NotReady: traces are asked for, and what makes them is not installed.
     """
+    check_installed(args.tracing)
     return graph_of(args, FaceAnalyzer, PortraitAnimator, LipSync)
 
 
@@ -35,9 +40,9 @@ def graph_of(
     return _bind(
         serve.ingress()(Ingress),
         args,
-        _bind(face, args.face, args.weights),
-        _bind(portrait, args.portrait, args.weights, args.runtime),
-        _bind(lips, args.lips, args.weights, args.runtime),
+        _bind(face, args.face, args.weights, args.tracing),
+        _bind(portrait, args.portrait, args.weights, args.runtime, args.tracing),
+        _bind(lips, args.lips, args.weights, args.runtime, args.tracing),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from fractions import Fraction
 from typing import TypeVar, TypeVarTuple
 
@@ -113,5 +114,6 @@ class VideoPlayer:
 
 
 async def run(thread: ThreadPoolExecutor, work: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Return what blocking work returns, done on a thread."""
-    return await asyncio.get_running_loop().run_in_executor(thread, work, *args)
+    """Return what blocking work returns, done on a thread; its log lines say for whom."""
+    here = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(thread, lambda: here.run(work, *args))

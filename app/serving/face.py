@@ -3,17 +3,24 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from ray import serve
 
+from app.errors import NotReady, WeightsError
 from app.face.analyzer import FaceAnalyzer as Analyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
 from app.face.tracking import Followed, FollowQuery, follow
+from app.observability.config import TracingConfig
+from app.observability.origin import NOBODY, Origin
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.logs import ToServe
 from app.serving.meters import Meters, SlotMeter
+from app.serving.run_traces import RunTraces
+from app.serving.tracing import tracer_of
 from app.values import FaceMesh, FaceQuery, ModelCard
 from app.weights.config import WeightsConfig
 from app.weights.store import WeightStore
@@ -32,13 +39,21 @@ CARD = ModelCard(
 class FaceAnalyzer:
     """Finds and follows faces; not ready while the face nets are missing."""
 
-    def __init__(self, face: FaceConfig, weights: WeightsConfig) -> None:
+    def __init__(
+        self, face: FaceConfig, weights: WeightsConfig, tracing: TracingConfig | None = None
+    ) -> None:
+        ToServe.attach()
         self._config = face
         self._weights = weights
         self._analyzer: Analyzer | None = None
         self._loading = threading.Lock()
-        meter = SlotMeter(Meters(), "face")
-        self._slot = Slot(self._analyze, MAX_CALLS, "face", _images, meter)
+        traces = RunTraces(tracer_of(tracing, "FaceAnalyzer"), "face", lambda: CARD)
+        self._meter = SlotMeter(Meters(), "face", MAX_CALLS)
+        work = self._meter.timed(self._analyze)
+        self._slot = Slot(work, MAX_CALLS, "face", _images, self._meter, traces.ran)
+        # Told by `ready`; raised here, Ray would try again and give up.
+        with suppress(NotReady, WeightsError):
+            self._load()
 
     async def ready(self) -> ModelCard:
         """Return what serves this role, once the nets are loaded.
@@ -60,19 +75,20 @@ class FaceAnalyzer:
                 analyzer.analyze(np.zeros((64, 64, 3), np.uint8))  # first runs are slow
                 self._analyzer = analyzer
                 announce("FaceAnalyzer", CARD)
+                self._meter.serves(CARD)
             return self._analyzer
 
     def _analyze(self, queries: Sequence[Query]) -> list[Answer]:
         analyzer = self._load()
         return [_answer(analyzer, query) for query in queries]
 
-    async def analyze(self, query: FaceQuery) -> Answer | Exception:
+    async def analyze(self, query: FaceQuery, origin: Origin = NOBODY) -> Answer | Exception:
         """Return the faces of an image, largest first, or if there are none its profiles."""
-        return await self._slot.submit(query, self.analyze_batch)
+        return await self._slot.submit(query, self.analyze_batch, origin)
 
-    async def follow(self, query: FollowQuery) -> Answer | Exception:
+    async def follow(self, query: FollowQuery, origin: Origin = NOBODY) -> Answer | Exception:
         """Return where a face is in consecutive frames of a video."""
-        return await self._slot.submit(query, self.analyze_batch)
+        return await self._slot.submit(query, self.analyze_batch, origin)
 
     @serve.batch(
         max_batch_size=MAX_CALLS,

@@ -4,18 +4,25 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from ray import serve
 
 from app.errors import NotReady, WeightsError
+from app.observability.config import TracingConfig
+from app.observability.origin import NOBODY, Origin
+from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
+from app.serving.logs import ToServe
 from app.serving.meters import Meters, SlotMeter
+from app.serving.run_traces import RunTraces
+from app.serving.tracing import tracer_of
 from app.values import LipGroup, ModelCard
 from app.variants.config import LipsConfig
 from app.variants.device import choose_device
@@ -32,15 +39,23 @@ class LipSync:
     """Repaints mouth crops after the speech; keeps no state of a session."""
 
     def __init__(
-        self, config: LipsConfig, weights: WeightsConfig, runtime: RuntimeConfig | None = None
+        self,
+        config: LipsConfig,
+        weights: WeightsConfig,
+        runtime: RuntimeConfig | None = None,
+        tracing: TracingConfig | None = None,
     ) -> None:
+        ToServe.attach()
         self._config = config
         self._runtime = runtime or RuntimeConfig()
         self._weights = weights
         self._model: LipModel | None = None
         self._loading = threading.Lock()
-        meter = SlotMeter(Meters(), "lips")
-        self._slot = Slot(self._paint, MAX_CALLS, "lips", frames=len, observer=meter)
+        bucket = partial(bucket_up_to, self._runtime.max_batch_size)
+        traces = RunTraces(tracer_of(tracing, "LipSync"), "lips", self._card, bucket)
+        self._meter = SlotMeter(Meters(), "lips", MAX_CALLS)
+        work = self._meter.timed(self._paint)
+        self._slot = Slot(work, MAX_CALLS, "lips", len, self._meter, traces.ran)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -62,12 +77,18 @@ class LipSync:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("LipSync", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("LipSync", self._config.device, self._model.card.device)
             return self._model
 
-    async def paint(self, group: LipGroup) -> NDArray[np.uint8] | Exception:
+    def _card(self) -> ModelCard | None:
+        return self._model.card if self._model else None
+
+    async def paint(
+        self, group: LipGroup, origin: Origin = NOBODY
+    ) -> NDArray[np.uint8] | Exception:
         """Return the repainted crops of a group."""
-        return await self._slot.submit(group, self.paint_batch)
+        return await self._slot.submit(group, self.paint_batch, origin)
 
     @serve.batch(
         max_batch_size=MAX_CALLS,

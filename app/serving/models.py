@@ -15,6 +15,8 @@ from app.driving import Driven, DrivingFaces, Performance
 from app.face.choice import face_px, is_profile
 from app.face.tracking import Followed, FollowQuery, Track
 from app.media.image import fit
+from app.observability.origin import origin
+from app.observability.tracing import NoTracer, Tracer
 from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
 from app.settings import AppArgs
 from app.values import FaceMesh, FaceQuery, FrameGroup, LipGroup, Motion, Portrait
@@ -38,10 +40,12 @@ class ModelCalls:
     Args:
         models: where they run.
         args: the application's settings.
+        tracer: makes a span of each call.
     """
 
-    def __init__(self, models: Models, args: AppArgs) -> None:
+    def __init__(self, models: Models, args: AppArgs, tracer: Tracer | None = None) -> None:
         self._models = models
+        self._tracer = tracer or NoTracer()
         self._face = args.face
         self._deadline_s = args.session.call_deadline_s
 
@@ -64,7 +68,7 @@ class ModelCalls:
         """Return the faces that a copy of a photo shows, in the photo's pixels."""
         copy = await asyncio.to_thread(fit, photo, side_px)
         query = FaceQuery(copy.portrait.pixels, only_tiles)
-        meshes = await self._call(self._models.face.analyze, query)
+        meshes = await self._call("face.analyze", self._models.face.analyze, query)
         return [mesh.scaled(1 / copy.x_factor, 1 / copy.y_factor) for mesh in meshes]
 
     async def follow(
@@ -72,7 +76,7 @@ class ModelCalls:
     ) -> Followed:
         """Return where a face is in consecutive frames of a video, in their pixels."""
         query = FollowQuery(pixels_THW3, times_s, track)
-        followed: Followed = await self._call(self._models.face.follow, query)
+        followed: Followed = await self._call("face.follow", self._models.face.follow, query)
         return followed
 
     async def animator(self, portrait: Portrait, mesh: FaceMesh) -> Animate:
@@ -83,20 +87,25 @@ class ModelCalls:
 
         async def animate(motion: Motion | Driven) -> FrameGroup:
             group = AnimateCall(key, sitter, motion)
-            frames: FrameGroup = await self._call(self._models.portrait.animate, group)
+            method = self._models.portrait.animate
+            frames: FrameGroup = await self._call("portrait.animate", method, group)
             return frames
 
         return animate
 
     async def watch(self, faces: DrivingFaces) -> Performance:
         """Return what driving faces do."""
-        performance: Performance = await self._call(self._models.portrait.watch, faces)
+        method = self._models.portrait.watch
+        performance: Performance = await self._call("portrait.watch", method, faces)
         return performance
 
     async def paint(self, group: LipGroup) -> NDArray[np.uint8]:
         """Return the repainted crops of a group, (T, S, S, 3) uint8 RGB."""
-        painted: NDArray[np.uint8] = await self._call(self._models.lips.paint, group)
+        method = self._models.lips.paint
+        painted: NDArray[np.uint8] = await self._call("lips.paint", method, group)
         return painted
 
-    async def _call(self, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
-        return await call(method, argument, deadline_s=self._deadline_s)
+    async def _call(self, name: str, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
+        """Return a model's answer; with the call goes for whom it is."""
+        with self._tracer.span(name, "client"):
+            return await call(method, argument, origin(), deadline_s=self._deadline_s)

@@ -4,12 +4,18 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ray import serve
 
 from app.driving import DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
+from app.observability.config import TracingConfig
+from app.observability.labels import RESULTS
+from app.observability.metrics import CACHE
+from app.observability.origin import NOBODY, Origin
+from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
@@ -17,7 +23,10 @@ from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
 from app.serving.gpus import warn_of_idle_gpus
+from app.serving.logs import ToServe
 from app.serving.meters import Meters, SlotMeter
+from app.serving.run_traces import RunTraces
+from app.serving.tracing import tracer_of
 from app.values import FrameGroup, ModelCard
 from app.variants.config import PortraitConfig
 from app.variants.device import choose_device
@@ -41,8 +50,13 @@ class PortraitAnimator:
     """Animates portraits; keeps no state of a session but a bounded cache of prepared sitters."""
 
     def __init__(
-        self, config: PortraitConfig, weights: WeightsConfig, runtime: RuntimeConfig | None = None
+        self,
+        config: PortraitConfig,
+        weights: WeightsConfig,
+        runtime: RuntimeConfig | None = None,
+        tracing: TracingConfig | None = None,
     ) -> None:
+        ToServe.attach()
         self._config = config
         self._runtime = runtime or RuntimeConfig()
         self._weights = weights
@@ -51,13 +65,15 @@ class PortraitAnimator:
         self._cache = BoundedCache[Any](
             config.cache_bytes, lambda prepared: self._load().size_bytes(prepared)
         )
-        self._slot = Slot(
-            self._work,
-            MAX_CALLS,
-            "portrait",
-            frames=_frames,
-            observer=SlotMeter(Meters(), "portrait"),
-        )
+        bucket = partial(bucket_up_to, self._runtime.max_batch_size)
+        tracer = tracer_of(tracing, "PortraitAnimator")
+        traces = RunTraces(tracer, "portrait", self._card, bucket)
+        self._meters = Meters()
+        for result in RESULTS:
+            self._meters.begin(CACHE, model="portrait", result=result)
+        self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS)
+        work = self._meter.timed(self._work)
+        self._slot = Slot(work, MAX_CALLS, "portrait", _frames, self._meter, traces.ran)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -79,18 +95,22 @@ class PortraitAnimator:
             if self._model is None:
                 self._model = _make(self._config, self._weights, self._runtime)
                 announce("PortraitAnimator", self._model.card)
+                self._meter.serves(self._model.card)
                 warn_of_idle_gpus("PortraitAnimator", self._config.device, self._model.card.device)
             return self._model
 
-    async def animate(self, call: AnimateCall) -> Answer | Exception:
+    def _card(self) -> ModelCard | None:
+        return self._model.card if self._model else None
+
+    async def animate(self, call: AnimateCall, origin: Origin = NOBODY) -> Answer | Exception:
         """Return the frames of a call."""
         # From this node's shared memory and without a copy: about a millisecond.
         (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
-        return await self._slot.submit((call, sitter), self.animate_batch)
+        return await self._slot.submit((call, sitter), self.animate_batch, origin)
 
-    async def watch(self, faces: DrivingFaces) -> Answer | Exception:
+    async def watch(self, faces: DrivingFaces, origin: Origin = NOBODY) -> Answer | Exception:
         """Return what driving faces do."""
-        return await self._slot.submit(faces, self.animate_batch)
+        return await self._slot.submit(faces, self.animate_batch, origin)
 
     @serve.batch(
         max_batch_size=MAX_CALLS,
@@ -124,6 +144,7 @@ class PortraitAnimator:
             BaseException: why the sitter could not be fetched.
         """
         prepared = self._cache.get(key)
+        self._meters.count(CACHE, model="portrait", result="miss" if prepared is None else "hit")
         if prepared is None:
             if isinstance(sitter, BaseException):
                 raise sitter

@@ -1,8 +1,11 @@
 """Where sessions are prepared and rendered: from a validated request to the bytes of its answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+import time
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
 import numpy as np
@@ -13,10 +16,13 @@ from app.jobs import AnimateJob, ClipJob, LipsyncJob, MotionsJob, TalkJob
 from app.media.label import stamp
 from app.media.video import VideoWriter
 from app.observability.stages import StageTimes
+from app.observability.story import story
+from app.observability.tracing import FIRST_FRAME, GROUP_FRAMES, NoTracer, Tracer
 from app.pipeline.session import render
 from app.report import report_box
 from app.serving import motions
 from app.serving.animate import animate
+from app.serving.clip_meter import ClipMeter
 from app.serving.decoders import Decoders, run
 from app.serving.lipsync import lipsync
 from app.serving.models import ModelCalls, Models
@@ -34,18 +40,13 @@ class Stage:
     Args:
         args: the application's settings.
         models: where the models run.
-        observe_frames: told how many frames were encoded, group by group.
+        tracer: makes spans of the groups and of the models' calls.
     """
 
-    def __init__(
-        self,
-        args: AppArgs,
-        models: Models,
-        observe_frames: Callable[[int], None] = lambda frames: None,
-    ) -> None:
+    def __init__(self, args: AppArgs, models: Models, tracer: Tracer | None = None) -> None:
         self._args = args
-        self._observe_frames = observe_frames
-        self._models = ModelCalls(models, args)
+        self._tracer = tracer or NoTracer()
+        self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
 
     async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
@@ -80,16 +81,25 @@ class Stage:
         session = self._session(times)
         try:
             driving = await self._in_time(motions.prepare(job, session))
-            return await motions.record(driving, session)
+            recorded = await motions.record(driving, session)
+            story().frames = recorded[1]
+            return recorded
         finally:
             session.close()
 
     def frames(self, take: Take) -> AsyncGenerator[FrameGroup, None]:
         """Return the finished frames of a take, before they are encoded."""
-        return render(take.scene, self._args.session)
+        return render(replace(take.scene, around=self._group), self._args.session)
 
-    async def video(self, take: Take) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of a take's video as its frames get finished."""
+    def _group(self, frames: slice) -> AbstractContextManager[object]:
+        """Return the span of a group of frames."""
+        place = {FIRST_FRAME: frames.start, GROUP_FRAMES: frames.stop - frames.start}
+        return self._tracer.span("group", attributes={**place})
+
+    async def video(
+        self, take: Take, meter: ClipMeter | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a take's video as its frames get finished, and meter them."""
         try:
             writer = take.writer(self._args)
         except BaseException:
@@ -98,14 +108,23 @@ class Stage:
         # One thread for all that touches the writer: closing it queues behind a running write.
         thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
         groups = self.frames(take)
+        if meter:
+            meter.rendering()
         try:
             async for group in groups:
+                started_s = time.perf_counter()
                 with take.times.measure("encode"):
                     data = await run(thread, self._encode, writer, group.pixels)
-                self._observe_frames(len(group.pixels))
+                if meter:
+                    encode_s = time.perf_counter() - started_s
+                    meter.encoded(len(group.pixels), take.fps, encode_s)
+                story().frames += len(group.pixels)
                 if data:
                     yield data
-            yield await run(thread, writer.finish) + _report(take)
+            last = await run(thread, writer.finish) + _report(take)
+            if meter:
+                meter.finished(take.fps, writer.offset_s)
+            yield last
         finally:
             thread.submit(writer.close)
             thread.shutdown(wait=False)

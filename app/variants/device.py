@@ -30,6 +30,12 @@ def choose_device(asked: Device, setting: str) -> str:
     )
 
 
+def gpu_uuid() -> str:
+    """Return the UUID of the GPU that this process computes on, as NVIDIA's tools write it."""
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return f"GPU-{properties.uuid}"
+
+
 def blindness() -> str:
     """Return the reasons why this process sees no GPU, half a sentence."""
     reasons = []

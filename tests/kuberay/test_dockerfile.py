@@ -65,7 +65,7 @@ def test_pip_installs_what_the_project_pins() -> None:
                 else:
                     assert word == ranges[Requirement(word).name]
                 found.append(word)
-    assert sorted(found) == [".", ".[export]", ranges["torch"], ranges["torch"]]
+    assert sorted(found) == [".[export,tracing]", ".[tracing]", ranges["torch"], ranges["torch"]]
 
 
 @each_target

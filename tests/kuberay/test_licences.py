@@ -29,12 +29,14 @@ def needed(requirement: Requirement, found: dict[str, metadata.Distribution]) ->
 def packages() -> dict[str, metadata.Distribution]:
     """Return the Python packages of an image as they are installed here, by normal names."""
     found: dict[str, metadata.Distribution] = {}
-    needed(Requirement("digital-human[export]"), found)
+    needed(Requirement("digital-human[export,tracing]"), found)
     return {name: dist for name, dist in sorted(found.items()) if not is_cuda(name)}
 
 
 def is_cuda(name: str) -> bool:
     """Return whether a package comes with torch's CUDA builds only; a line of its own says so."""
+    if name == "nvidia-ml-py":
+        return False  # Python alone, and ours
     return name.startswith(("nvidia-", "cuda-")) or name == "triton"
 
 

@@ -5,6 +5,7 @@ import pytest
 from app.api.admission import Sessions
 from app.api.keys import LOCAL, Client
 from app.errors import OverCapacity
+from app.observability.labels import DECISIONS
 
 
 def test_a_place_is_free_again_when_its_session_ends_or_fails() -> None:
@@ -31,3 +32,19 @@ def test_a_client_at_its_limit_leaves_places_to_others() -> None:
             pass
     with sessions.admitted(alice):
         pass
+
+
+def test_every_decision_is_told() -> None:
+    told: list[str] = []
+    sessions = Sessions(2, decided=told.append)
+    with sessions.admitted(Client("alice", 1)):
+        with pytest.raises(OverCapacity), sessions.admitted(Client("alice", 1)):
+            pass
+        with (
+            sessions.admitted(LOCAL),
+            pytest.raises(OverCapacity),
+            sessions.admitted(LOCAL),
+        ):
+            pass
+    assert told == ["admitted", "key_full", "admitted", "server_full"]
+    assert set(told) == set(DECISIONS)

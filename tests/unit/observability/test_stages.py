@@ -1,6 +1,8 @@
 """Stage times add up, are told, and read as a header."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,3 +27,20 @@ def test_a_stage_that_fails_counts_and_fails() -> None:
     with pytest.raises(ValueError, match="no"), times.measure("face"):
         raise ValueError("no")
     assert times.server_timing().startswith("face;dur=")
+
+
+def test_stages_are_within_spans_and_told_in_order_of_work() -> None:
+    within: list[str] = []
+
+    @contextmanager
+    def span(stage: str) -> Iterator[None]:
+        within.append(stage)
+        yield
+        within.append(f"after {stage}")
+
+    times = StageTimes(span=span)
+    for stage in ("encode", "decode"):
+        with times.measure(stage):
+            assert within[-1] == stage
+    assert within == ["encode", "after encode", "decode", "after decode"]
+    assert list(times.spent_s()) == ["decode", "encode"]

@@ -1,6 +1,8 @@
 """The session loop: order, flow control and cancellation."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,3 +113,23 @@ async def test_an_error_of_a_model_ends_the_session_and_nothing_runs_on() -> Non
     with pytest.raises(RuntimeError, match="model"):
         await anext(groups)
     assert models.running == 0
+
+
+async def test_the_work_on_a_group_is_surrounded() -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def around(frames: slice) -> Iterator[None]:
+        told.append(f"{frames.start}-{frames.stop}")
+        yield
+        told.append("done")
+
+    async def shoot(frames: slice) -> FrameGroup:
+        told.append("shoot")
+        pixels = np.zeros((frames.stop - frames.start, 2, 2, 3), np.uint8)
+        return FrameGroup(pixels, np.zeros((len(pixels), 478, 2), np.float32))
+
+    scene = Scene(5, shoot, None, around=around)
+    config = SessionConfig(group_frames=4, groups_in_flight=1)
+    assert [len(group.pixels) async for group in render(scene, config)] == [4, 1]
+    assert told == ["0-4", "shoot", "done", "4-5", "shoot", "done"]

@@ -1,8 +1,9 @@
 """Calls through the real `@serve.batch` and the slot: joined, one bad one alone, none stranded."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +15,9 @@ from ray.serve._private.config import DeploymentConfig
 from ray.serve.schema import ReplicaRank
 
 from app.errors import NoFace, NotReady
+from app.observability.origin import ORIGINS, Origin
 from app.serving import batching
-from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.batching import CONCURRENT_BATCHES, Run, Slot, Ticket
 
 MAX_CALLS = 4
 Answers = Callable[..., asyncio.Task[float | Exception]]
@@ -265,3 +267,72 @@ async def test_the_observer_sees_queue_waits_and_fill(gate: Gate, model: Model, 
     assert sum(frames for _, frames in log.runs) == 7
     assert len(log.waits_s) == 3
     assert max(log.waits_s) >= 0.02
+
+
+async def test_the_model_works_for_all_calls_of_a_batch_and_each_run_is_told(log: Log) -> None:
+    seen: list[tuple[Origin, ...]] = []
+    runs: list[Run] = []
+    busy = threading.Event()
+
+    def work(items: Sequence[int]) -> list[float]:
+        busy.wait(10)
+        seen.append(ORIGINS.get())
+        if 0 in items:
+            raise NoFace("zero")
+        return [1 / item for item in items]
+
+    slot: Slot[int, float] = Slot(work, MAX_CALLS, "test", int, log, runs.append)
+
+    async def batch(tickets: list[Ticket[int]]) -> list[Any]:
+        return await slot.run(tickets)
+
+    origins = [Origin(f"r{number}", f"s{number}") for number in range(3)]
+    items = (1, 0, 2)
+    first = asyncio.create_task(slot.submit(items[0], lambda t: one(batch, t), origins[0]))
+    await asyncio.sleep(0.02)
+    rest = [
+        asyncio.create_task(slot.submit(item, lambda t: one(batch, t), origin))
+        for item, origin in zip(items[1:], origins[1:], strict=True)
+    ]
+    await asyncio.sleep(0.02)
+    busy.set()
+    answers = await asyncio.gather(first, *rest)
+    assert (answers[0], answers[2]) == (1.0, 0.5)
+    # Together they fail, so that each is tried alone.
+    expected = [(origins[0],), (origins[1], origins[2]), (origins[1],), (origins[2],)]
+    assert seen == expected
+    assert [tuple(origin for origin, _ in run.calls) for run in runs] == expected
+    assert [type(run.error) for run in runs] == [type(None), NoFace, NoFace, type(None)]
+    assert [run.frames for run in runs] == [1, 2, 0, 2]
+    for run in runs:
+        assert all(arrived_s <= run.started_s <= run.ended_s for _, arrived_s in run.calls)
+
+
+async def one(
+    batch: Callable[[list[Ticket[int]]], Awaitable[list[Any]]], ticket: Ticket[int]
+) -> Any:  # noqa: ANN401 - a number or an exception
+    (answer,) = await batch([ticket])
+    return answer
+
+
+async def test_a_failed_items_line_names_no_other_request(
+    model: Model, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ray adds the request of the context that a line is written in, and it must have none."""
+    gate.open.set()
+    requests: list[str] = []
+
+    class Seen(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            requests.append(context._get_serve_request_context().request_id)
+            return True
+
+    context._set_request_context(request_id="the first one's")
+    seen = Seen()
+    logging.getLogger("ray.serve").addFilter(seen)
+    try:
+        assert isinstance(await model.submit(0), NoFace)
+    finally:
+        logging.getLogger("ray.serve").removeFilter(seen)
+        context._unset_request_context()  # type: ignore[no-untyped-call]
+    assert requests == [""]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.errors import DeadlineExceeded, UnsupportedMedia
 from app.jobs import TalkJob
 from app.media.config import MediaConfig
+from app.observability.origin import Origin
 from app.pipeline.config import SessionConfig
 from app.serving import decoders
 from app.serving.decoders import RECORDINGS
@@ -48,7 +49,7 @@ class Faces:
     def analyze(self) -> "Faces":
         return self
 
-    def remote(self, query: FaceQuery) -> "Answer":
+    def remote(self, query: FaceQuery, origin: Origin) -> "Answer":
         self.queries.append(query)
         return Answer(self.answers.pop(0))
 
