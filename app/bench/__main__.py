@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
         words.insert(0, "talk")
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     try:
         match args.command:
             case "batching":
@@ -275,9 +275,10 @@ def _end_gap_s(video: VideoFacts) -> float:
     return float(abs(video.picture.end_s - video.sound.end_s)) if video.sound else float("inf")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m app.bench", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command's words."""
+    whole = argparse.ArgumentParser("python -m app.bench", description=__doc__)
+    commands = whole.add_subparsers(dest="command", required=True)
     talk = commands.add_parser("talk", help="time the demo job on a server of its own")
     talk.add_argument(
         "--requests", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100"
@@ -305,7 +306,7 @@ def _parser() -> argparse.ArgumentParser:
     add_path(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
-    return parser
+    return whole
 
 
 def _minutes(text: str) -> float:

@@ -16,6 +16,12 @@ FPS = 25
 SLACK_S = 0.5
 """Frame i is late if it arrives later than the first fragment + this + i / fps."""
 
+BEFORE_S, AFTER_S = 0.04, 0.2
+"""Speech that the mouths of a chunk's frames see from before their own time and from after it."""
+
+SHAPING = ("size", "face_index")
+"""Options that belong to the photo: they are not sent with its id."""
+
 PORTRAIT_ID = "x-digital-human-portrait"
 UNKNOWN_PORTRAIT = "unknown_portrait"
 
@@ -33,6 +39,7 @@ class Outcome:
         status: `refused` is 429; `overdue` got no whole answer in time; `cut` was under way when
             the level ended, which is nobody's fault.
         problem: code of what went wrong, empty if nothing did.
+        detail: what the server says of it.
         retry_after_s: what a refusal asked for.
         frames_s: when each frame had arrived.
         resent: whether the server had forgotten the portrait, and was sent it again.
@@ -43,6 +50,7 @@ class Outcome:
     ended_s: float = 0.0
     status: Status = "ok"
     problem: str = ""
+    detail: str = ""
     retry_after_s: float | None = None
     frames_s: list[float] = field(default_factory=list)
     resent: bool = False
@@ -142,9 +150,9 @@ class Chunk:
     Args:
         client: with the server's address and key.
         portrait: of the sitter.
-        audio: of the chunk.
+        audio: of the chunk: `BEFORE_S`, then its frames, then `AFTER_S`.
         fields: options.
-        frames: how many must come back.
+        frames: of the chunk.
     """
 
     def __init__(
@@ -156,8 +164,9 @@ class Chunk:
         frames: int,
     ) -> None:
         self._client, self._frames = client, frames
-        self._audio, self._fields = {"audio": audio}, fields
-        self._whole = Body.of({"portrait": portrait, "audio": audio}, fields)
+        chunk = {"frames": f"{frames}", "before_ms": f"{1000 * BEFORE_S:g}", "start": f"{FPS}"}
+        self._audio, self._fields = {"audio": audio}, {**fields, **chunk}
+        self._whole = Body.of({"portrait": portrait, "audio": audio}, self._fields)
         self._short: Body | None = None
 
     async def __call__(self, due_s: float, until_s: float) -> Outcome:
@@ -175,7 +184,8 @@ class Chunk:
             _refuse(answer, outcome)
             return
         if self._short is None and PORTRAIT_ID in answer.headers:
-            fields = {**self._fields, "portrait_id": answer.headers[PORTRAIT_ID]}
+            kept = {name: text for name, text in self._fields.items() if name not in SHAPING}
+            fields = {**kept, "portrait_id": answer.headers[PORTRAIT_ID]}
             self._short = Body.of(self._audio, fields)
         pictures = _pictures(answer)
         outcome.frames_s += [asyncio.get_running_loop().time()] * pictures
@@ -208,8 +218,10 @@ async def _judged(reading: Awaitable[None], outcome: Outcome, until_s: float) ->
 def _refuse(answer: httpx.Response, outcome: Outcome) -> None:
     """Note why there is no video; only 429 is a refusal, the rest are failures."""
     outcome.status = "refused" if answer.status_code == 429 else "failed"
-    code = str(problem_of(answer)["code"])
+    problem = problem_of(answer)
+    code = str(problem["code"])
     outcome.problem = f"{answer.status_code}" if code == "unknown" else code
+    outcome.detail = f"{problem.get('detail', '')} {problem.get('hint', '')}".strip()
     try:
         outcome.retry_after_s = float(answer.headers["retry-after"])
     except (KeyError, ValueError):  # absent, or a date

@@ -173,8 +173,8 @@ def show(
         console.print(*load_report.tables(run))
     for series, most in run.capacity.items():
         console.print(f"The most that held, {series}: {most:g}", highlight=False)
-    for series, code in run.unanswered.items():
-        console.print(f"The server does not answer {series}: {code}.", highlight=False)
+    for series, why in run.unanswered.items():
+        console.print(f"The server does not answer {series}: {why}", highlight=False)
     problems = sum((Counter(figures.problems) for figures in run.levels), Counter())
     if problems:
         console.print(f"What went wrong: {dict(problems)}", highlight=False, markup=False)

@@ -13,7 +13,7 @@ from app.bench.arrivals import Pattern, arrivals, starts
 from app.bench.capacity import most_per_s, most_streams
 from app.bench.cost import Price
 from app.bench.load import Tally, kept_busy, open_loop
-from app.bench.load_client import FPS, Ask, Body, Chunk, Clip
+from app.bench.load_client import AFTER_S, BEFORE_S, FPS, Ask, Body, Chunk, Clip
 from app.bench.load_figures import Level, LevelFigures, figures_of
 from app.bench.server_watch import ServerFigures, ServerWatch
 from app.bench.speech import loudest, stretched
@@ -70,7 +70,7 @@ class LoadRun:
         models: who answers, by `GET /v1/models`.
         levels: in the order of measuring, those of searches included.
         capacity: the most that held, by series.
-        unanswered: series that the server does not answer, and its code.
+        unanswered: series that the server does not answer, and why.
     """
 
     models: list[dict[str, object]] = field(default_factory=list)
@@ -182,13 +182,13 @@ class LoadRunner:
             if outcome.status == "ok":
                 self._asks[series] = ask
             else:
-                unanswered[series] = outcome.problem
+                unanswered[series] = f"{outcome.problem}. {outcome.detail}".strip()
         return series in self._asks
 
     def _ask(self, level: Level) -> Ask:
         fields = {"fps": str(FPS), "size": str(self._plan.size)}
         if level.unit == "chunks":
-            audio = loudest(self._audio, level.frames / FPS)
+            audio = loudest(self._audio, BEFORE_S + level.frames / FPS + AFTER_S)
             return Chunk(self._client, self._portrait, audio, fields, level.frames)
         length_s = self._plan.seconds if level.unit == "live" else CLIP_S
         if level.unit == "live":

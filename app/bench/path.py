@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,15 @@ def idle_config(config: Path) -> Iterator[Path]:
         yield path
 
 
-def measure_path(plan: PathPlan, tell: Tell) -> LoadRun:
+def measure_path(
+    plan: PathPlan, tell: Tell, environment: Mapping[str, str] | None = None
+) -> LoadRun:
     """Serve idle models on this machine and return what each level showed.
+
+    Args:
+        plan: how.
+        tell: what is about to be measured.
+        environment: more variables for the server.
 
     Raises:
         NotReady: the server does not start; the face nets look at the photo once and are needed.
@@ -66,7 +73,7 @@ def measure_path(plan: PathPlan, tell: Tell) -> LoadRun:
         size=plan.size,
         export_s=plan.export_s,
     )
-    with idle_config(plan.config) as config, LocalServer(config) as server:
+    with idle_config(plan.config) as config, LocalServer(config, environment=environment) as server:
 
         async def run() -> LoadRun:
             async with client_of(server.url, "", load.deadline_s) as client:

@@ -33,8 +33,8 @@ def run_path(args: argparse.Namespace) -> int:
         run = path.measure_path(
             plan, lambda what, done: progress.update(task, description=what, completed=done)
         )
-    for series, code in run.unanswered.items():
-        console.print(f"The server does not answer {series}: {code}.", highlight=False)
+    for series, why in run.unanswered.items():
+        console.print(f"The server does not answer {series}: {why}", highlight=False)
     if run.levels:
         console.print(*path.tables(run, args.engine_fps))
     shown = LoadPlan([figures.level for figures in run.levels], plan.seconds, size=plan.size)

@@ -84,11 +84,17 @@ class Fake:
         portrait = fields.get("portrait_id", "the-photo")
         if "portrait" in fields:
             self.known.add(portrait)
+        if "portrait_id" in fields and "size" in fields:
+            problem = {"code": "bad_request", "detail": "Size of what?", "hint": ""}
+            return _problem(400, problem)
         if portrait not in self.known:
             problem = {"code": "unknown_portrait", "detail": "Forgotten.", "hint": ""}
             return _problem(404, problem)
-        seconds = (int(fields["audio"]) - 44) / 2 / 16_000
-        parts = [JPEG] * round(25 * seconds)
+        speech_s = (int(fields["audio"]) - 44) / 2 / 16_000
+        frames = int(fields["frames"])
+        assert 40 * int(fields["start"]) >= float(fields["before_ms"])
+        assert speech_s > -1e-6 + float(fields["before_ms"]) / 1000 + frames / 25 + 0.2
+        parts = [JPEG] * (frames - (self.mode == "short"))
         body = b"".join(b"--b\r\ncontent-type: image/jpeg\r\n\r\n" + p + b"\r\n" for p in parts)
         headers = {"x-digital-human-portrait": portrait}
         return Response(body + b"--b--\r\n", 200, headers, "multipart/mixed; boundary=b")

@@ -78,9 +78,9 @@ async def test_a_server_that_is_not_there_is_a_failure() -> None:
 
 
 async def test_the_photo_goes_once_and_again_when_it_was_forgotten(fake: Fake) -> None:
-    audio = loudest(demo_speech(), 0.2)
+    audio = loudest(demo_speech(), 0.44)
     async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
-        chunk = Chunk(client, b"photo", audio, {"fps": "25"}, frames=5)
+        chunk = Chunk(client, b"photo", audio, {"fps": "25", "size": "256"}, frames=5)
         until_s = asyncio.get_running_loop().time() + 30
         first, second = await chunk(0, until_s), await chunk(0, until_s)
         fake.known.clear()
@@ -93,7 +93,7 @@ async def test_the_photo_goes_once_and_again_when_it_was_forgotten(fake: Fake) -
 
 
 async def test_a_chunk_with_other_than_the_asked_pictures_is_a_failure(fake: Fake) -> None:
-    audio = loudest(demo_speech(), 0.04)
+    fake.mode, audio = "short", loudest(demo_speech(), 0.44)
     async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
         chunk = Chunk(client, b"photo", audio, {}, frames=5)
         outcome = await chunk(0, asyncio.get_running_loop().time() + 30)

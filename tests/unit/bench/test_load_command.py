@@ -1,6 +1,8 @@
 """The whole command against a server that answers as ours does: tables, JSON, plot, comparison."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from app.bench import load_command
-from app.bench.__main__ import main
+from app.bench.__main__ import main, parser
 from tests.unit.bench.fake_server import FRAMES, Fake, fake_server
 
 
@@ -117,3 +119,17 @@ def test_a_server_that_is_not_there_is_named(
 ) -> None:
     assert main([*words(fake, tmp_path), "--url", "http://127.0.0.1:9"]) == 1
     assert "http://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_the_commands_in_the_readme_are_understood(root: Path) -> None:
+    block = re.search(r"<!-- load -->\n```bash\n(.*?)```", (root / "README.md").read_text(), re.S)
+    assert block
+    commands = [shlex.split(line) for line in block[1].splitlines()]
+    assert {words[:3][-1] for words in commands} == {"app.bench"}
+    plans = []
+    for words in commands:
+        args = parser().parse_args(words[3:])
+        if args.command == "load":
+            plans.append(load_command.plan_of(args))
+    assert [plan.levels[0].unit for plan in plans] == ["clips", "live", "live", "live"]
+    assert plans[-1].search == ("live", "chunks")
