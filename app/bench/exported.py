@@ -1,12 +1,15 @@
 """What a server's `GET /metrics` says, before and after: counters' and histograms' differences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.observability.metrics import PREFIX
+from app.observability.metrics import Metric
 
 Labels = frozenset[tuple[str, str]]
+Samples = dict[Labels, float]
+Part = Literal["_count", "_sum", "_bucket"]
 
 
 class Export:
@@ -23,53 +26,62 @@ class Export:
                 labels = frozenset(sample.labels.items())
                 self._samples.setdefault(sample.name, {})[labels] = sample.value
 
-    def values(self, name: str, **labels: str) -> dict[Labels, float]:
-        """Return the samples of a name without `PREFIX` that have these labels, and maybe more."""
+    def values(self, metric: Metric, part: Part | None = None, **labels: str) -> Samples:
+        """Return the samples that have these labels, and maybe more.
+
+        Args:
+            metric: the family.
+            part: of a histogram; None is the total of a counter, or a gauge.
+            labels: which of its samples.
+        """
         asked = frozenset(labels.items())
-        found = self._samples.get(PREFIX + name, {})
+        suffix = part or ("_total" if metric.kind == "counter" else "")
+        found = self._samples.get(metric.name + suffix, {})
         return {key: value for key, value in found.items() if asked <= key}
 
-    def since(self, before: "Export", name: str, **labels: str) -> float | None:
-        """Return how much a counter grew, over all its samples; None where it is absent.
+    def since(
+        self, before: "Export", metric: Metric, part: Part | None = None, **labels: str
+    ) -> float | None:
+        """Return how much a counter or a part of a histogram grew, over all its samples.
 
-        A sample that fell is of a replica that began anew: it counts from zero.
+        A sample that fell is of a replica that began anew: it counts from zero. None where the
+        family is absent.
         """
-        now = self.values(name, **labels)
-        return sum(more for _, more in _grown(before, now, name)) if now else None
+        now = self.values(metric, part, **labels)
+        then = before.values(metric, part, **labels)
+        return sum(more for _, more in _grown(then, now)) if now else None
 
-    def mean_since(self, before: "Export", name: str, **labels: str) -> float | None:
+    def mean_since(self, before: "Export", metric: Metric, **labels: str) -> float | None:
         """Return the mean of what a histogram took in, None where it took in nothing."""
-        count = self.since(before, f"{name}_count", **labels)
-        total = self.since(before, f"{name}_sum", **labels)
+        count = self.since(before, metric, "_count", **labels)
+        total = self.since(before, metric, "_sum", **labels)
         return total / count if count and total is not None else None
 
     def quantile_since(
-        self, before: "Export", name: str, share: float, **labels: str
+        self, before: "Export", metric: Metric, share: float, **labels: str
     ) -> float | None:
         """Return a quantile of what a histogram took in, as Prometheus would estimate it.
 
         Args:
             before: the earlier moment.
-            name: of the histogram.
+            metric: the histogram.
             share: in (0, 1).
             labels: which of its samples.
         """
         counts: dict[float, float] = {}
-        bucket = f"{name}_bucket"
-        for key, more in _grown(before, self.values(bucket, **labels), bucket):
+        now = self.values(metric, "_bucket", **labels)
+        for key, more in _grown(before.values(metric, "_bucket", **labels), now):
             bound = float(dict(key)["le"])
             counts[bound] = counts.get(bound, 0.0) + more
         return _quantile(sorted(counts.items()), share)
 
-    def label_values(self, name: str, label: str) -> list[str]:
+    def label_values(self, metric: Metric, part: Part | None, label: str) -> list[str]:
         """Return what values a label takes, sorted."""
-        return sorted({dict(key)[label] for key in self.values(name) if label in dict(key)})
+        keys = self.values(metric, part)
+        return sorted({dict(key)[label] for key in keys if label in dict(key)})
 
 
-def _grown(
-    before: Export, now: Mapping[Labels, float], name: str
-) -> Iterator[tuple[Labels, float]]:
-    then = before.values(name)
+def _grown(then: Samples, now: Samples) -> Iterator[tuple[Labels, float]]:
     for key, value in now.items():
         more = value - then.get(key, 0.0)
         yield key, more if more >= 0 else value

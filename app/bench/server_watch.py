@@ -12,13 +12,13 @@ import psutil
 from app.bench.exported import Export
 from app.bench.local_server import CpuTimes, cpu_by_role, cpu_times
 from app.errors import NotReady
+from app.observability import metrics
 
 SAMPLE_EVERY_S = 5.0
 SETTLE_S = 1.0
 """After the last answer: what a request leaves running counts, too."""
 
 MODELS = ("face", "portrait", "lips")
-RUN = "run_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class ModelFigures:
         fill: mean share of the calls that a run could take.
         wait_p50_s: of calls, until their run began.
         wait_p95_s: the same.
-        busy: share of the time in which a replica's model ran, summed over the replicas.
+        busy: share of the time in which a replica's model ran, summed over the replicas; as the
+            fill, estimated from buckets.
     """
 
     frames_per_run: float | None = None
@@ -146,44 +147,44 @@ class ServerWatch:
 
 def fill_in(figures: ServerFigures, before: Export, after: Export, seconds: float) -> None:
     """Fill in what counters and histograms say of the `seconds` between two exports."""
-    figures.frames = after.since(before, "frames_total")
-    figures.late_frames = after.since(before, "late_frames_total")
+    figures.frames = after.since(before, metrics.FRAMES)
+    figures.late_frames = after.since(before, metrics.LATE_FRAMES)
     figures.requests = {
         outcome: more
-        for outcome in after.label_values("requests_total", "outcome")
-        if (more := after.since(before, "requests_total", outcome=outcome))
+        for outcome in after.label_values(metrics.REQUESTS, None, "outcome")
+        if (more := after.since(before, metrics.REQUESTS, outcome=outcome))
     }
     figures.stages_s = {
         stage: spent_s
-        for stage in after.label_values("stage_seconds_sum", "stage")
-        if (spent_s := after.since(before, "stage_seconds_sum", stage=stage))
+        for stage in after.label_values(metrics.STAGE, "_sum", "stage")
+        if (spent_s := after.since(before, metrics.STAGE, "_sum", stage=stage))
     }
     figures.models = {model: _model(model, before, after, seconds) for model in MODELS}
 
 
 def _model(model: str, before: Export, after: Export, seconds: float) -> ModelFigures:
-    ran_s = after.since(before, f"{RUN}_sum", model=model)
+    ran_s = after.since(before, metrics.RUN, "_sum", model=model)
     return ModelFigures(
-        frames_per_run=after.mean_since(before, "batch_frames", model=model),
-        calls_per_run=after.mean_since(before, "batch_calls", model=model),
-        fill=after.mean_since(before, "batch_fill_ratio", model=model),
-        wait_p50_s=after.quantile_since(before, "queue_wait_seconds", 0.50, model=model),
-        wait_p95_s=after.quantile_since(before, "queue_wait_seconds", 0.95, model=model),
+        frames_per_run=after.mean_since(before, metrics.BATCH_FRAMES, model=model),
+        calls_per_run=after.mean_since(before, metrics.BATCH_CALLS, model=model),
+        fill=after.mean_since(before, metrics.BATCH_FILL, model=model),
+        wait_p50_s=after.quantile_since(before, metrics.QUEUE_WAIT, 0.50, model=model),
+        wait_p95_s=after.quantile_since(before, metrics.QUEUE_WAIT, 0.95, model=model),
         busy=ran_s / seconds if ran_s is not None else None,
     )
 
 
 def fill_in_gpus(figures: ServerFigures, samples: list[Export]) -> None:
     """Fill in what gauges said during a level."""
-    busy = [list(_by_gpu(sample, "gpu_utilisation_ratio").values()) for sample in samples]
-    memory = [list(_by_gpu(sample, "gpu_memory_bytes").values()) for sample in samples]
+    busy = [list(_by_gpu(sample, metrics.GPU_BUSY).values()) for sample in samples]
+    memory = [list(_by_gpu(sample, metrics.GPU_MEMORY).values()) for sample in samples]
     shares = [share for shares in busy for share in shares]
     figures.gpu_busy = sum(shares) / len(shares) if shares else None
     figures.gpu_memory_bytes = max((sum(used) for used in memory if used), default=None)
     figures.gpus = max((len(used) for used in memory), default=0)
 
 
-def _by_gpu(sample: Export, gauge: str) -> dict[str, float]:
+def _by_gpu(sample: Export, gauge: metrics.Metric) -> dict[str, float]:
     """Return a gauge of each GPU once, though every replica on it reports it."""
     found: dict[str, float] = {}
     for labels, value in sample.values(gauge).items():
