@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"errors", "client"},
     "bench": BASE
     | {"api.keys", "client", "demo", "media", "serving.batching", "settings"}
-    | {"models", "weights.seeded"},
+    | {"models", "observability.metrics", "weights.seeded"},
+    "bench.path_app": BASE | {"serving", "settings", "variants.config"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "report", "client", "demo"},
 }

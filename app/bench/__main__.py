@@ -1,5 +1,8 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
+`load` puts open-loop load on any server and counts in four units, `path` runs the whole graph over
+models that do nothing.
+
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
 `sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
 `soak` mixes good, bad and abandoned requests and looks whether any process grows; `nets` times the
@@ -26,6 +29,8 @@ from rich.table import Table
 from app.bench import batching, batching_report, memory, sessions, soak_report
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
+from app.bench.load_command import add_load, run_load
+from app.bench.path_command import add_path, run_path
 from app.bench.soak import Tally
 from app.bench.soak import soak as run_soak
 from app.bench.talk import MAX_CPU_S_PER_VIDEO_S, MAX_FIRST_FRAGMENT_S, Run, measure, write_json
@@ -42,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
         words.insert(0, "talk")
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     try:
         match args.command:
             case "batching":
@@ -55,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _soak(args)
             case "nets":
                 return _nets(args)
+            case "load":
+                return run_load(args)
+            case "path":
+                return run_path(args)
         return _talk(args)
     except AppError as error:
         print(f"app.bench: {error}", file=sys.stderr)
@@ -266,9 +275,10 @@ def _end_gap_s(video: VideoFacts) -> float:
     return float(abs(video.picture.end_s - video.sound.end_s)) if video.sound else float("inf")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m app.bench", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command's words."""
+    whole = argparse.ArgumentParser("python -m app.bench", description=__doc__)
+    commands = whole.add_subparsers(dest="command", required=True)
     talk = commands.add_parser("talk", help="time the demo job on a server of its own")
     talk.add_argument(
         "--requests", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100"
@@ -292,9 +302,11 @@ def _parser() -> argparse.ArgumentParser:
     long.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     long.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long.add_argument("--out", type=Path, default=Path("out/soak.json"))
+    add_load(commands)
+    add_path(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
-    return parser
+    return whole
 
 
 def _minutes(text: str) -> float:

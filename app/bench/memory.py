@@ -1,22 +1,19 @@
 """What a long recording and a stalled reader cost in memory, over all processes of a server."""
 
-import io
 import threading
 import time
-import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import numpy as np
 
 from app.bench.keyed import keyed
+from app.bench.speech import stretched
 from app.client.server import LocalServer
 from app.client.talk import talk
 from app.demo.run import demo_portrait, demo_speech
-from app.media.samples import decode_mono
 
 MB = 1_000_000
 MAX_LONG_MB = 100
@@ -172,12 +169,4 @@ def _frames(client: httpx.Client) -> int:
 
 def spoken(seconds: float) -> bytes:
     """Return a WAV of the demo's speech, repeated up to a length."""
-    samples, rate_hz = decode_mono(demo_speech())
-    pcm = (np.resize(samples, round(seconds * rate_hz)) * 32767).astype("<i2")
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate_hz)
-        out.writeframes(pcm.tobytes())
-    return file.getvalue()
+    return stretched(demo_speech(), seconds)

@@ -27,12 +27,22 @@ def build_app(args: AppArgs) -> Application:
         NotReady: traces are asked for, and what makes them is not installed.
     """
     check_installed(args.tracing)
+    return graph_of(args, FaceAnalyzer, PortraitAnimator, LipSync)
+
+
+def graph_of(
+    args: AppArgs,
+    face: type[FaceAnalyzer],
+    portrait: type[PortraitAnimator],
+    lips: type[LipSync],
+) -> Application:
+    """Return the graph over these models; a benchmark puts idle ones in."""
     return _bind(
         serve.ingress()(Ingress),
         args,
-        _bind(FaceAnalyzer, args.face, args.weights, args.tracing),
-        _bind(PortraitAnimator, args.portrait, args.weights, args.runtime, args.tracing),
-        _bind(LipSync, args.lips, args.weights, args.runtime, args.tracing),
+        _bind(face, args.face, args.weights, args.tracing),
+        _bind(portrait, args.portrait, args.weights, args.runtime, args.tracing),
+        _bind(lips, args.lips, args.weights, args.runtime, args.tracing),
     )
 
 
