@@ -86,7 +86,8 @@ def exported() -> str:
 
 def under_way() -> float:
     """Return how much is under way on this node: its replicas' calls, and its proxy's clients."""
-    connected = sum(clients(table.read_text(), SERVE_PORT) for table in CONNECTIONS if table.is_file())
+    tables = [path.read_text() for path in CONNECTIONS if path.is_file()]
+    connected = sum(clients(table, SERVE_PORT) for table in tables)
     try:
         return connected + running(exported())
     except httpx.HTTPError:
