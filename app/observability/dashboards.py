@@ -158,7 +158,10 @@ def _queues() -> list[Panel]:
         Panel(
             "Calls that wait",
             "short",
-            [Query("digital_human:queue_length", "{{model}}")],
+            [
+                Query("digital_human:queue_length", "{{model}}"),
+                Query("digital_human:replicas", "{{model}} replicas"),
+            ],
         ),
         Panel(
             "Calls in a run, mean",
@@ -211,22 +214,29 @@ def _gpu() -> Dashboard:
 
 
 def _cost() -> Dashboard:
-    machines = f"count(count by (instance) ({metrics.ENGINE.exported}))"
+    gpus, others = "digital_human:gpu_machines", "digital_human:cpu_machines"
+    hour = f"($gpu_price * {gpus} + $cpu_price * {others})"
     return Dashboard(
         "cost",
         "Digital Human: cost",
         [
-            Panel("Machines", "short", [Query(machines, "machines")], kind="stat"),
+            Panel(
+                "Machines",
+                "short",
+                [Query(gpus, "with a GPU"), Query(others, "without")],
+                kind="stat",
+            ),
             Panel(
                 "An hour of all machines",
                 "currencyUSD",
-                [Query(f"$price * {machines}", "an hour")],
-                "`price` is what one machine that runs models costs an hour; set it above.",
+                [Query(hour, "an hour")],
+                "`gpu_price` is what a machine costs an hour that has models on a GPU, `cpu_price` "
+                "one that does not; set both above.",
                 kind="stat",
             ),
-            *_prices(f"$price * scalar({machines}) / 3600"),
+            *_prices(f"{hour} / 3600"),
         ],
-        {"price": "1.5"},
+        {"gpu_price": "1.5", "cpu_price": "0.2"},
     )
 
 

@@ -25,7 +25,7 @@ class Limits:
         busy_ratio: share of requests that found no place.
         first_fragment_s: budget of the 95th percentile of the time to first frame.
         late_ratio: share of frames that came too late to be shown in time.
-        queue_calls: calls that wait for one model, of all its replicas, and still become more.
+        queue_calls: calls that wait for each replica of a model: two full runs.
         gpu_memory_ratio: share of a GPU's memory.
     """
 
@@ -131,6 +131,18 @@ class RuleSet:
                 "digital_human:queue_length",
                 f"sum by (model) ({metrics.QUEUE_LENGTH.exported})",
             ),
+            Record("digital_human:replicas", f"sum by (model) ({metrics.ENGINE.exported})"),
+            *self._machines(),
+        ]
+
+    def _machines(self) -> list[Record]:
+        """Return how many machines, or pods, have models on a GPU, and how many only the rest."""
+        engines = metrics.ENGINE.exported
+        every = f"count(count by (instance) ({engines} or {metrics.SESSIONS.exported}))"
+        on_gpus = f'count(count by (instance) ({engines}{{device="cuda"}}))'
+        return [
+            Record("digital_human:gpu_machines", _or_0(on_gpus)),
+            Record("digital_human:cpu_machines", f"{every} - {_or_0(on_gpus)}"),
         ]
 
     def alerts(self) -> list[Alert]:
@@ -183,8 +195,9 @@ class RuleSet:
             ),
             self._alert(
                 "DigitalHumanQueueGrows",
-                f"(digital_human:queue_length > {limits.queue_calls}) and "
-                f"(deriv(digital_human:queue_length[{limits.window}]) > 0)",
+                # Sessions bound what can wait, so that a queue grows for seconds and then stays
+                # long: a rise that lasts minutes would never be seen.
+                f"digital_human:queue_length / digital_human:replicas > {limits.queue_calls}",
                 "warning",
                 "Calls of the model {{ $labels.model }} come faster than it answers.",
                 "Add replicas of that model; look at its batch fill and run times.",
@@ -193,14 +206,16 @@ class RuleSet:
 
     def _of_machines(self) -> list[Alert]:
         engine, memory = metrics.ENGINE.exported, metrics.GPU_MEMORY.exported
-        absent = " or ".join(f'absent({engine}{{model="{role}"}})' for role in ROLES)
+        absent = [f'absent({engine}{{model="{role}"}})' for role in ROLES]
+        no_ingress = f"absent({metrics.SESSIONS.exported})"
+        absent.append(f'label_replace({no_ingress}, "model", "ingress", "", "")')
         published = "|".join(PUBLISHED)
         return [
             self._alert(
                 "DigitalHumanNoReadyReplica",
-                absent,
+                " or ".join(absent),
                 "critical",
-                "No replica of the model {{ $labels.model }} can serve, or none is scraped.",
+                "No replica of {{ $labels.model }} can serve, or none is scraped.",
                 "`GET /readyz` says what is missing; look for weights, then at the pods.",
             ),
             self._alert(

@@ -17,8 +17,16 @@ from prometheus_client.parser import text_string_to_metric_families
 EXPORT_URL = "http://127.0.0.1:8080/metrics"
 """Where KubeRay has every pod export its node's metrics."""
 
-RUNNING = ("ray_serve_replica_processing_queries", "ray_serve_num_ongoing_http_requests")
-"""Calls that the replicas on this node are busy with, and requests of its proxy."""
+RUNNING = "ray_serve_replica_processing_queries"
+"""Calls that the replicas on this node are busy with. What its proxy has under way is not read off
+`ray_serve_num_ongoing_http_requests`: that is set when a request comes or goes only, and Ray 2.60
+forgets it some 25 s later, in the middle of a long stream."""
+
+CONNECTIONS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+"""Linux's lists of the connections of this pod."""
+
+SERVE_PORT = 8000
+ESTABLISHED = "01"
 
 DRAIN_S = 60.0
 """Longest wait for Ray to agree."""
@@ -29,10 +37,23 @@ SETTLED = 3
 
 
 def running(text: str) -> float:
-    """Return how much an export in the Prometheus text format says is under way on its node."""
+    """Return how many calls an export in the Prometheus text format says its replicas work on."""
     lines = [line for line in text.splitlines() if line.startswith(RUNNING)]
     families = text_string_to_metric_families("\n".join(lines))
     return sum(sample.value for family in families for sample in family.samples)
+
+
+def clients(table: str, port: int) -> int:
+    """Return how many clients are connected to a port of this pod.
+
+    Those that only keep a connection for later count too, until the proxy ends it after 90 s.
+
+    Args:
+        table: in the format of Linux's `/proc/net/tcp`.
+        port: on this side.
+    """
+    rows = (line.split() for line in table.splitlines()[1:])
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows if row)
 
 
 def drain_command(deadline_s: float) -> list[str]:
@@ -63,9 +84,19 @@ def exported() -> str:
     return answer.text
 
 
+def under_way() -> float:
+    """Return how much is under way on this node: its replicas' calls, and its proxy's clients."""
+    tables = [path.read_text() for path in CONNECTIONS if path.is_file()]
+    connected = sum(clients(table, SERVE_PORT) for table in tables)
+    try:
+        return connected + running(exported())
+    except httpx.HTTPError:
+        return connected  # without Ray no replica can be there
+
+
 def wait_until_idle(
     timeout_s: float,
-    export: Callable[[], str] = exported,
+    busy: Callable[[], float] = under_way,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
@@ -73,16 +104,13 @@ def wait_until_idle(
 
     Args:
         timeout_s: longest wait, seconds of wall clock.
-        export: returns this node's metrics; a failure counts as nothing running.
+        busy: returns how much is under way.
         sleep: waits for so many seconds.
         clock: seconds that only go forward.
     """
     end, quiet = clock() + timeout_s, 0
     while clock() < end:
-        try:
-            quiet = 0 if running(export()) else quiet + 1
-        except httpx.HTTPError:
-            quiet += 1  # without Ray nothing can run here
+        quiet = 0 if busy() else quiet + 1
         if quiet >= SETTLED:
             return True
         sleep(POLL_S)

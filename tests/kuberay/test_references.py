@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.kuberay.rendered import (
     FOLDERS,
@@ -14,10 +15,15 @@ from tests.kuberay.rendered import (
     of_kind,
     pods,
     ray_cluster,
+    ray_service,
     rendered,
+    workers,
 )
 
 each_folder = pytest.mark.parametrize("folder", FOLDERS)
+
+GATEWAY = {"gateway.networking.k8s.io/gateway-name": "digital-human-gateway"}
+"""Labels of the pods that stand behind the Gateway which KubeRay makes for a RayService."""
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
@@ -62,11 +68,26 @@ def test_budgets_and_services_find_their_pods(folder: str) -> None:
 
 
 @each_folder
-def test_every_worker_group_has_a_budget(folder: str) -> None:
-    budgets = [budget["spec"]["selector"] for budget in of_kind(folder, "PodDisruptionBudget")]
-    for name, pod in pods(folder):
-        if name in {"cpu", "gpu"}:
-            assert any(selects(budget, pod["metadata"]["labels"]) for budget in budgets), name
+def test_every_worker_group_that_can_spare_a_pod_has_a_budget(folder: str) -> None:
+    budgets = [budget["spec"] for budget in of_kind(folder, "PodDisruptionBudget")]
+    for name, group in workers(folder).items():
+        labels = group["template"]["metadata"]["labels"]
+        found = [budget for budget in budgets if selects(budget["selector"], labels)]
+        assert len(found) == (group["maxReplicas"] > 1), name
+        for budget in found:
+            # Of pods whose owner has no `scale`, as a RayCluster, Kubernetes counts only those.
+            assert type(budget["minAvailable"]) is int
+            assert budget["minAvailable"] < group["maxReplicas"]
+            assert "maxUnavailable" not in budget
+
+
+def test_a_ray_cluster_still_has_no_scale() -> None:
+    file = ROOT.parent / "shared" / "crds" / "ray.io_rayclusters.yaml"
+    if not file.is_file():
+        pytest.skip("no ../shared/crds beside this checkout")
+    definition = yaml.load(file.read_text(), yaml.CSafeLoader)
+    for version in definition["spec"]["versions"]:
+        assert version["subresources"] == {"status": {}}
 
 
 def rules(policy: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
@@ -85,12 +106,56 @@ def rules(policy: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, dict[st
 @each_folder
 def test_network_policies_find_pods_and_ports(folder: str) -> None:
     for policy in of_kind(folder, "NetworkPolicy"):
-        assert selected(folder, policy["spec"]["podSelector"]), policy["metadata"]["name"]
+        name = policy["metadata"]["name"]
+        assert is_there(folder, policy["spec"]["podSelector"]), name
         for peer, port, holders in rules(policy):
             if "podSelector" in peer and "namespaceSelector" not in peer:
-                assert selected(folder, peer["podSelector"]), policy["metadata"]["name"]
+                assert is_there(folder, peer["podSelector"]), name
             if isinstance(port, str) and port:
                 assert any(port in port_names(pod) for pod in selected(folder, holders)), port
+
+
+def is_there(folder: str, selector: dict[str, Any]) -> bool:
+    return bool(selected(folder, selector)) or (has_gateway(folder) and selects(selector, GATEWAY))
+
+
+def has_gateway(folder: str) -> bool:
+    strategy = ray_service(folder)["spec"]["upgradeStrategy"]["type"]
+    return bool(strategy == "NewClusterWithIncrementalUpgrade")
+
+
+@each_folder
+def test_where_a_gateway_stands_before_serve_it_reaches_the_workers(folder: str) -> None:
+    policies = [policy["spec"] for policy in of_kind(folder, "NetworkPolicy")]
+    for name, pod in pods(folder):
+        if name not in {"cpu", "gpu"}:
+            continue
+        labels = pod["metadata"]["labels"]
+        into = allowed(policies, labels, "ingress", "from", GATEWAY)
+        out_of = allowed(policies, GATEWAY, "egress", "to", labels)
+        assert (into, out_of) == ((["serve"], ["serve"]) if has_gateway(folder) else ([], []))
+
+
+def allowed(
+    policies: list[dict[str, Any]],
+    labels: dict[str, str],
+    way: str,
+    side: str,
+    peer: dict[str, str],
+) -> list[str]:
+    """Return the ports that policies of a pod with these labels open to a pod beside it."""
+    return [
+        port["port"]
+        for policy in policies
+        if policy["podSelector"] and selects(policy["podSelector"], labels)
+        for rule in policy.get(way, [])
+        if any(
+            selects(one["podSelector"], peer)
+            for one in rule.get(side, [])
+            if "podSelector" in one and "namespaceSelector" not in one
+        )
+        for port in rule.get("ports", [])
+    ]
 
 
 @each_folder

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from app.observability.grafana import COLUMNS, Dashboard, Panel, Query
 from app.observability.manifests import text_of
 from app.observability.metrics import METRICS
 from app.observability.rules import RuleSet
+from tests.unit.observability.test_rules import case, engines, promtool
 
 UNITS = {"s", "short", "percentunit", "bytes", "reqps", "ops", "currencyUSD"}
 """Of Grafana's identifiers, those in use."""
@@ -75,6 +77,20 @@ def test_a_dashboard_is_what_grafana_imports(board: Dashboard) -> None:
         assert [target["refId"] for target in panel["targets"]] == sorted(
             {target["refId"] for target in panel["targets"]}
         )
+
+
+def test_a_machine_without_a_gpu_costs_its_own_price(tmp_path: Path) -> None:
+    (cost,) = (board for board in dashboards() if board.name == "cost")
+    (hour,) = (panel for panel in cost.panels if panel.title == "An hour of all machines")
+    prices = {"gpu_price": "4", "cpu_price": "0.5"}
+    (expr,) = Dashboard("x", "X", [hour], prices).exprs()
+    on_gpus = engines("portrait", "lips", device="cuda", instance="a")
+    on_cpus = engines("face", instance="b") | engines("face", instance="c")
+    alone = {'ray_digital_human_sessions{instance="d",replica="i"}': "0x30"}
+    for series, dollars in ((on_gpus | on_cpus | alone, 4 + 3 * 0.5), (on_cpus, 2 * 0.5)):
+        found = [{"labels": "{}", "value": dollars}]
+        check = {"expr": expr, "eval_time": "20m", "exp_samples": found}
+        promtool(tmp_path, [case(series, promql_expr_test=[check])])
 
 
 def test_variables_are_in_the_json_and_their_defaults_in_the_queries() -> None:

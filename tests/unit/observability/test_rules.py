@@ -58,6 +58,10 @@ def engines(*models: str, **labels: str) -> Series:
     return {f'ray_digital_human_engine_info{{model="{model}",{text}}}': "1x30" for model in models}
 
 
+def ingress() -> Series:
+    return {'ray_digital_human_sessions{replica="i"}': f"0x{MINUTES}"}
+
+
 def gpu(used: int) -> Series:
     labels = '{instance="a",gpu="0",replica="r"}'
     return {
@@ -105,10 +109,23 @@ CASES = {
         frames(f"0+1500x{MINUTES}", f"0+6x{MINUTES}"),
     ),
     "DigitalHumanQueueGrows": Case(
-        queue(f"0+2x{MINUTES}"), queue(f"100x{MINUTES}"), ({"model": "lips"},)
+        # As many as the sessions of full ingresses have under way, soon reached and never passed.
+        queue(f"0 12 24 24x{MINUTES}")
+        | engines("lips", replica="a")
+        | engines("lips", replica="b"),
+        # As many calls for three replicas, and a burst that is answered within minutes.
+        queue(f"0 12 24 24x{MINUTES}")
+        | engines("lips", replica="a")
+        | engines("lips", replica="b")
+        | engines("lips", replica="c")
+        | {'ray_digital_human_queue_length{model="portrait",replica="a"}': "0x5 90 90 90 0x20"}
+        | engines("portrait"),
+        ({"model": "lips"},),
     ),
     "DigitalHumanNoReadyReplica": Case(
-        engines("portrait"), engines(*ROLES), ({"model": "face"}, {"model": "lips"})
+        engines("portrait"),
+        engines(*ROLES) | ingress(),
+        ({"model": "face"}, {"model": "lips"}, {"model": "ingress"}),
     ),
     "DigitalHumanGpuMemory": Case(gpu(96), gpu(94), ({"instance": "a", "gpu": "0"},)),
     "DigitalHumanFallbackEngine": Case(
@@ -177,7 +194,7 @@ def test_a_service_without_requests_fires_nothing(tmp_path: Path) -> None:
     videos = dict.fromkeys(first_fragments(1.0), IDLE)
     quiet = requests("ok", IDLE) | frames(IDLE) | videos | queue(IDLE)
     checks = [expected(alert, ()) for alert in RULES.alerts()]
-    promtool(tmp_path, [case(quiet | engines(*ROLES), alert_rule_test=checks)])
+    promtool(tmp_path, [case(quiet | engines(*ROLES) | ingress(), alert_rule_test=checks)])
 
 
 def test_the_benchmarks_four_units_are_recorded(tmp_path: Path) -> None:
