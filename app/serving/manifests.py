@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from app.settings import AppArgs
+
 DIFFERENCES = "serve-differences.yaml"
 PATCH = "rayservice-serve.yaml"
 SERVICE = "digital-human"
@@ -79,12 +81,14 @@ def cluster_config(config: Path, folder: Path) -> dict[str, Any]:
         folder: `kuberay/base`, or a folder in `kuberay/overlays`.
 
     Raises:
-        ValueError: differences name a deployment that does not exist.
+        ValueError: differences name a deployment that does not exist, or settings are none.
     """
     document: dict[str, Any] = yaml.safe_load(config.read_text())
     base = folder if folder.name == "base" else folder.parents[1] / "base"
     for step in dict.fromkeys((base, folder)):
         document = merged(document, yaml.safe_load((step / DIFFERENCES).read_text()))
+    for application in document["applications"]:
+        AppArgs.model_validate(application["args"])
     return document
 
 
