@@ -45,9 +45,9 @@ def _grid(title: str, caption: str, text: Sequence[str], numbers: Iterable[str])
     """Return an empty table; 80 columns must hold it when it is filled."""
     table = Table(title=title, caption=caption, box=SIMPLE, padding=0)
     for name in text:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in numbers:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 
