@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.bench.dashboard_answers import Answer, Series, Span
 from app.bench.dashboard_units import text_of_value
@@ -52,7 +52,7 @@ class Page:
             )
         )
 
-    def text(self, x: float, y: float, text: str, **look: str | float) -> None:
+    def text(self, x: float, y: float, text: str, **look: Any) -> None:  # noqa: ANN401 - of matplotlib
         """Write a line whose upper left corner lies at a point."""
         place = (x / self._width, 1 - y / self._height)
         drawn = self.figure.text(*place, text)
