@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"errors", "client"},
     "bench": BASE
     | {"api.keys", "client", "demo", "media", "serving.batching", "settings"}
-    | {"models", "observability.metrics", "weights.seeded"},
+    | {"models", "weights.seeded"}
+    | {f"observability.{module}" for module in ("dashboards", "grafana", "metrics")},
     "bench.path_app": BASE | {"serving", "settings", "variants.config"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "report", "client", "demo"},

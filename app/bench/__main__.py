@@ -6,7 +6,8 @@ models that do nothing.
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
 `sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
 `soak` mixes good, bad and abandoned requests and looks whether any process grows; `nets` times the
-published nets, without a server.
+published nets, without a server. `dashboards` measures nothing: it draws what Grafana would show
+of a running Prometheus.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from rich.table import Table
 from app.bench import batching, batching_report, memory, sessions, soak_report
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
+from app.bench.dashboard_command import add_dashboards, run_dashboards
 from app.bench.load_command import add_load, run_load
 from app.bench.path_command import add_path, run_path
 from app.bench.soak import Tally
@@ -64,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run_load(args)
             case "path":
                 return run_path(args)
+            case "dashboards":
+                return run_dashboards(args)
         return _talk(args)
     except AppError as error:
         print(f"app.bench: {error}", file=sys.stderr)
@@ -304,6 +308,7 @@ def parser() -> argparse.ArgumentParser:
     long.add_argument("--out", type=Path, default=Path("out/soak.json"))
     add_load(commands)
     add_path(commands)
+    add_dashboards(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
     return whole

@@ -32,9 +32,10 @@ def _requests() -> list[Panel]:
             "Requests by outcome",
             "reqps",
             [
-                Query(_rate(metrics.REQUESTS, "route, outcome", WORK), "{{route}} {{outcome}}"),
+                Query(_outcomes(), "{{route}} {{outcome}}"),
             ],
-            "Outcomes are `ok`, `abandoned` where the client left, or an error's code.",
+            "Outcomes are `ok`, and what else occurred: `abandoned` where the client left, or an "
+            "error's code.",
         ),
         Panel(
             "Requests that did not work out",
@@ -73,7 +74,8 @@ def _times() -> list[Panel]:
             "Stages, 95th percentile",
             "s",
             [Query(_p95(metrics.STAGE, "stage"), "{{stage}}")],
-            "Waiting included. The last six are of a group of frames, the others of a request.",
+            "Waiting included. `watch`, `animate`, `cut`, `paint`, `blend` and `encode` are of a "
+            "group of frames, the others of a request.",
         ),
         Panel(
             "Sound against picture at the end, 99th percentile",
@@ -106,7 +108,7 @@ def _units() -> list[Panel]:
         Panel(
             "Finished requests",
             "reqps",
-            [Query("digital_human:requests_per_second", "{{route}}")],
+            [Query("sum(digital_human:requests_per_second)", "requests")],
             kind="stat",
         ),
     ]
@@ -156,10 +158,10 @@ def _queues() -> list[Panel]:
             [Query(_p95(metrics.QUEUE_WAIT, "model"), "{{model}}")],
         ),
         Panel(
-            "Calls that wait",
+            "Calls that wait, and replicas",
             "short",
             [
-                Query("digital_human:queue_length", "{{model}}"),
+                Query("digital_human:queue_length", "{{model}} calls"),
                 Query("digital_human:replicas", "{{model}} replicas"),
             ],
         ),
@@ -246,29 +248,34 @@ def _prices(dollars_s: str) -> list[Panel]:
         Panel(
             "A thousand frames",
             "currencyUSD",
-            [Query(f"1000 * {dollars_s} / digital_human:frames_per_second", "1000 frames")],
+            [Query(_each(1000, dollars_s, "digital_human:frames_per_second"), "1000 frames")],
         ),
         Panel(
             "An hour of a live stream",
             "currencyUSD",
-            [Query(f"3600 * {dollars_s} / digital_human:live_streams", "stream")],
+            [Query(_each(3600, dollars_s, "digital_human:live_streams"), "stream")],
         ),
         Panel(
             f"A {CLIP_S} s clip",
             "currencyUSD",
-            [Query(f"60 * {dollars_s} / digital_human:clips_per_minute", "clip")],
+            [Query(_each(60, dollars_s, "digital_human:clips_per_minute"), "clip")],
         ),
         Panel(
             "A thousand requests",
             "currencyUSD",
             [
                 Query(
-                    f"1000 * {dollars_s} / sum(digital_human:requests_per_second)",
+                    _each(1000, dollars_s, "sum(digital_human:requests_per_second)"),
                     "1000 requests",
                 )
             ],
         ),
     ]
+
+
+def _each(many: int, dollars_s: str, made_s: str) -> str:
+    """Return what so many cost; nothing while none is made, and not an infinite price."""
+    return f"{many} * {dollars_s} / ({made_s} > 0)"
 
 
 def _quantiles(title: str, unit: str, name: str, legend: str = "", about: str = "") -> Panel:
@@ -301,7 +308,14 @@ def _hits() -> str:
 
 
 def _encoding() -> str:
-    return f"{_rate(metrics.ENCODE, 'route')} / {_rate(metrics.FRAMES, 'route')}"
+    return f"{_rate(metrics.ENCODE, 'route')} / ({_rate(metrics.FRAMES, 'route')} > 0)"
+
+
+def _outcomes() -> str:
+    """Return what succeeds, and besides only outcomes that occur: there are dozens of series."""
+    by = "route, outcome"
+    ok = _rate(metrics.REQUESTS, by, f'outcome="ok",{WORK}')
+    return f"{ok} or {_rate(metrics.REQUESTS, by, WORK)} > 0"
 
 
 def _most(expr: str) -> str:

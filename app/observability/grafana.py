@@ -55,7 +55,10 @@ class Panel:
             "description": self.about,
             "datasource": DATASOURCE,
             "gridPos": {"h": height, "w": width, "x": x, "y": y},
-            "fieldConfig": {"defaults": {"unit": self.unit, "min": 0}, "overrides": []},
+            "fieldConfig": {
+                "defaults": {"unit": self.unit, "min": 0} | _colour(self.kind),
+                "overrides": [],
+            },
             "targets": [
                 {
                     "refId": chr(ord("A") + index),
@@ -86,10 +89,24 @@ class Dashboard:
 
     def exprs(self) -> list[str]:
         """Return every query with the variables' defaults in it."""
-        found = [query.expr for panel in self.panels for query in panel.queries]
+        return [self.filled(query.expr) for panel in self.panels for query in panel.queries]
+
+    def filled(self, expr: str) -> str:
+        """Return a query with the variables' defaults in it."""
         for name, default in self.variables.items():
-            found = [expr.replace(f"${name}", default) for expr in found]
-        return found
+            expr = expr.replace(f"${name}", default)
+        return expr
+
+    def places(self) -> list[tuple[int, int]]:
+        """Return each panel's column and row: left to right, all of a row of one height."""
+        places, x, y, row = [], 0, 0, 0
+        for panel in self.panels:
+            width, height = panel.size
+            if x + width > COLUMNS or (row and height != row):
+                x, y, row = 0, y + row, 0
+            places.append((x, y))
+            x, row = x + width, height
+        return places
 
     def json(self) -> dict[str, Any]:
         """Return it as Grafana imports it."""
@@ -105,19 +122,18 @@ class Dashboard:
             "templating": {
                 "list": [_datasource(), *(_textbox(*item) for item in self.variables.items())]
             },
-            "panels": self._placed(),
+            "panels": [
+                panel.json(number, x, y)
+                for number, (panel, (x, y)) in enumerate(
+                    zip(self.panels, self.places(), strict=True), 1
+                )
+            ],
         }
 
-    def _placed(self) -> list[dict[str, Any]]:
-        """Return the panels from left to right, and a new row where one does not fit."""
-        placed, x, y, row = [], 0, 0, 0
-        for number, panel in enumerate(self.panels, 1):
-            width, height = panel.size
-            if x + width > COLUMNS:
-                x, y, row = 0, y + row, 0
-            placed.append(panel.json(number, x, y))
-            x, row = x + width, max(row, height)
-        return placed
+
+def _colour(kind: str) -> dict[str, Any]:
+    """Return one colour for large numbers: by default Grafana writes those above 80 in red."""
+    return {"color": {"mode": "fixed", "fixedColor": "blue"}} if kind == "stat" else {}
 
 
 def _datasource() -> dict[str, Any]:

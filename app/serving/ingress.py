@@ -185,6 +185,7 @@ class Ingress:
             cards = await self._made_by(frozenset(("face", "portrait", "lips")))
             chunk, jpegs = await self._stage.pictures(job, times)
         self._meters.count(FRAMES, len(jpegs), route="/v1/frames")
+        self._meters.count(ENCODE, times.spent_s()["encode"], route="/v1/frames")
         return Pictures(
             jpegs=jpegs,
             portrait_id=chunk.seated.key,
