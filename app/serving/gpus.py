@@ -32,8 +32,10 @@ def warn_of_idle_gpus(deployment: str, asked: Device, device: str) -> None:
 
 def keep_to_share() -> None:
     """Hold this process to its share of a GPU's memory: Ray reserves shares, and no more."""
-    if ray.is_initialized():
-        context = ray.get_runtime_context()
+    if not ray.is_initialized():
+        return
+    context = ray.get_runtime_context()
+    if context.get_actor_id() is not None:
         resources = context.get_assigned_resources()  # type: ignore[no-untyped-call]
         hold_to(float(resources.get("GPU", 0.0)))
 

@@ -255,13 +255,16 @@ async def test_bad_requests_and_a_missed_budget_raise_their_alerts_and_no_other(
     assert not quiet & watching.firing()
 
 
+@pytest.mark.usefixtures("load")  # refusals come at once: counters must have been seen at 0
 async def test_more_than_it_can_do_raises_busy_and_late_frames(
     watching: Prometheus, http: httpx.AsyncClient, portrait: bytes
 ) -> None:
     # Videos of 60 frames a second and a megapixel: more than two cores make in time.
     files = {"portrait": portrait, "audio": spoken(1)}
     options = {"size": "1024", "fps": "60"}
-    tries = (http.post("/v1/talk", files=files, data=options) for _ in range(12))
+    session = AppArgs().session
+    many = session.max_sessions + session.max_waiting + 4
+    tries = (http.post("/v1/talk", files=files, data=options) for _ in range(many))
     # Whom there is no room for is told so at once, and the videos may take longer than a window.
     looking = asyncio.create_task(raised(watching, "DigitalHumanBusy", "DigitalHumanLateFrames"))
     answers = await asyncio.gather(*tries)
