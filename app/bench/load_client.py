@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import httpx
 
 from app.bench.fragments import FragmentReader
+from app.client.frames import AFTER, BEFORE, RATE_HZ
 from app.client.talk import problem_of
 from app.errors import UnsupportedMedia
 
@@ -16,7 +17,7 @@ FPS = 25
 SLACK_S = 0.5
 """Frame i is late if it arrives later than the first fragment + this + i / fps."""
 
-BEFORE_S, AFTER_S = 0.04, 0.2
+BEFORE_S, AFTER_S = BEFORE / RATE_HZ, AFTER / RATE_HZ
 """Speech that the mouths of a chunk's frames see from before their own time and from after it."""
 
 SHAPING = ("size", "face_index")
