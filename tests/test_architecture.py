@@ -63,7 +63,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"api.keys", "client", "demo", "media", "serving.batching", "settings"}
     | {"models", "weights.seeded"}
     | {f"observability.{module}" for module in ("dashboards", "grafana", "metrics")},
-    "bench.path_app": BASE | {"serving", "settings", "variants.config"},
+    "bench.path_app": BASE | {"serving", "settings", "variants.config", "variants.portrait"},
+    "bench.engines": BASE
+    | {"demo", "footage", "pipeline.motion", "runtime", "variants", "weights"},
     "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
     "cli": {"__init__", "errors", "report", "client", "demo"},
 }

@@ -1,7 +1,7 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
 `load` puts open-loop load on any server and counts in four units, `path` runs the whole graph over
-models that do nothing.
+models that do nothing, `engines` the published models over nothing.
 
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
 `sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
@@ -31,6 +31,7 @@ from app.bench import batching, batching_report, memory, sessions, soak_report
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
 from app.bench.dashboard_command import add_dashboards, run_dashboards
+from app.bench.engines_command import add_engines, run_engines
 from app.bench.load_command import add_load, run_load
 from app.bench.path_command import add_path, run_path
 from app.bench.soak import Tally
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run_load(args)
             case "path":
                 return run_path(args)
+            case "engines":
+                return run_engines(args)
             case "dashboards":
                 return run_dashboards(args)
         return _talk(args)
@@ -308,6 +311,7 @@ def parser() -> argparse.ArgumentParser:
     long.add_argument("--out", type=Path, default=Path("out/soak.json"))
     add_load(commands)
     add_path(commands)
+    add_engines(commands)
     add_dashboards(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.bench import load_report, path
 from app.bench.cost import Price
 from app.bench.load_run import LoadPlan
+from app.client.server import HAPROXY
 
 
 def add_path(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,6 +19,7 @@ def add_path(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     data.add_argument("--seconds", type=float, default=20.0, help="each level takes")
     data.add_argument("--size", type=int, default=512)
     data.add_argument("--engine-fps", type=float, help="of the engines, printed beside")
+    data.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     data.add_argument("--export", type=float, default=12.0, help="s until /metrics is up to date")
     data.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     data.add_argument("--json", type=Path, default=Path("out/path.json"))
@@ -31,7 +33,9 @@ def run_path(args: argparse.Namespace) -> int:
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("starting the server", total=len(plan.sessions))
         run = path.measure_path(
-            plan, lambda what, done: progress.update(task, description=what, completed=done)
+            plan,
+            lambda what, done: progress.update(task, description=what, completed=done),
+            HAPROXY if args.mode == "haproxy" else {},
         )
     for series, why in run.unanswered.items():
         console.print(f"The server does not answer {series}: {why}", highlight=False)

@@ -28,7 +28,7 @@ class ModelFigures:
     Attributes:
         frames_per_run: mean frames that went through the model together.
         calls_per_run: mean calls that made them; exact, the others estimated by Ray's export.
-        fill: mean share of the calls that a run could take.
+        fill: mean frames of a run, of those of a full one.
         wait_p50_s: of calls, until their run began.
         wait_p95_s: the same.
         busy: share of the time in which a replica's model ran, summed over the replicas; as the

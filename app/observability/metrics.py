@@ -127,7 +127,7 @@ BATCH_CALLS = Metric(
 BATCH_FILL = Metric(
     PREFIX + "batch_fill_ratio",
     "histogram",
-    "Calls that a model took up together, of those that it could.",
+    "Frames of a run, of those of a full one.",
     ("model",),
     (0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0),
 )

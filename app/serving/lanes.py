@@ -1,7 +1,7 @@
 """Who is served next in a slot: live calls before others, and never the others not at all."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Waiting = TypeVar("Waiting")
@@ -34,20 +34,26 @@ class Lanes(Generic[Waiting]):
         """Let a call wait."""
         (self._live if live else self._clips).append(call)
 
-    def take(self, places: int) -> list[Waiting]:
-        """Return the calls of the next run, at most so many.
+    def take(self, places: int, size: Callable[[Waiting], int] = lambda call: 1) -> list[Waiting]:
+        """Return the calls of the next run, as many as have place in the order of their lane.
 
         Args:
             places: >= 1.
+            size: how many of them a call takes, >= 1.
         """
         for_clips = 0
-        if self._clips and len(self._live) >= places:
+        if self._clips and sum(map(size, self._live)) >= places:
             self._full_of_live += 1
             if self._full_of_live % CLIP_EVERY == 0:
-                for_clips = 1
-        taken = [self._live.popleft() for _ in range(min(places - for_clips, len(self._live)))]
-        rest = min(places - len(taken), len(self._clips))
-        return taken + [self._clips.popleft() for _ in range(rest)]
+                for_clips = min(places, size(self._clips[0]))
+        taken: list[Waiting] = []
+        left = places - for_clips
+        for lane, more in ((self._live, for_clips), (self._clips, 0)):
+            while lane and size(lane[0]) <= left:
+                taken.append(lane.popleft())
+                left -= size(taken[-1])
+            left += more
+        return taken
 
     def clear(self) -> None:
         """Forget all."""

@@ -151,13 +151,13 @@ class SlotMeter:
     Args:
         meters: of the replica.
         model: value of the label `model`: face, portrait or lips.
-        max_calls: most calls that one run joins.
+        full: frames of a full run.
     """
 
-    def __init__(self, meters: Meters, model: str, max_calls: int) -> None:
+    def __init__(self, meters: Meters, model: str, full: int) -> None:
         self._meters = meters
         self._model = model
-        self._max_calls = max_calls
+        self._full = full
         self.waiting(0)
 
     def serves(self, card: ModelCard) -> None:
@@ -199,6 +199,6 @@ class SlotMeter:
         """Record a run: its frames, and how long each of its calls has waited."""
         self._meters.observe(BATCH_FRAMES, frames, model=self._model)
         self._meters.observe(BATCH_CALLS, len(waits_s), model=self._model)
-        self._meters.observe(BATCH_FILL, len(waits_s) / self._max_calls, model=self._model)
+        self._meters.observe(BATCH_FILL, min(1.0, frames / self._full), model=self._model)
         for wait_s in waits_s:
             self._meters.observe(QUEUE_WAIT, wait_s, model=self._model)

@@ -26,11 +26,15 @@ heaps per core, takes 100 MB more over a session of ten minutes and gave no spee
 thresholds cost half of the speed, in page faults."""
 
 
-def serve_config(gpus: int) -> dict[str, Any]:
-    """Return a complete configuration for `serve run` on a machine with `gpus` GPUs, >= 0.
+def serve_config(gpus: int, cpus: int = 0) -> dict[str, Any]:
+    """Return a complete configuration for `serve run` on a machine.
 
     The CPU shares of zero GPUs sum to at most two, so that a laptop can place all deployments, and
-    those of each GPU to at most four.
+    those of each GPU to at most four, unless the machine is said to have more.
+
+    Args:
+        gpus: how many it has, >= 0.
+        cpus: how many it has, where they are more than four a GPU.
     """
     return {
         "proxy_location": "HeadOnly",
@@ -44,7 +48,7 @@ def serve_config(gpus: int) -> dict[str, Any]:
                 "runtime_env": {"env_vars": ALLOCATOR},
                 "args": {},
                 "deployments": [
-                    _ingress(gpus),
+                    _ingress(gpus, cpus),
                     _deployment("FaceAnalyzer", max(1, gpus), _cpus(0.2 if gpus == 0 else 0.5)),
                     _deployment("PortraitAnimator", max(1, gpus), _model(gpus, PORTRAIT_GPUS)),
                     _deployment("LipSync", max(1, gpus), _model(gpus, LIPS_GPUS)),
@@ -54,11 +58,15 @@ def serve_config(gpus: int) -> dict[str, Any]:
     }
 
 
-def _ingress(gpus: int) -> dict[str, Any]:
-    """Encoding is the ingress's work and takes CPUs: two replicas for each GPU."""
+def _ingress(gpus: int, cpus: int) -> dict[str, Any]:
+    """Encoding is the ingress's work and takes CPUs: two replicas for each GPU.
+
+    Where there are more CPUs, one for every two of them: a replica's threads take more than one,
+    and the models, Ray and HAProxy want theirs.
+    """
     return {
         "name": "Ingress",
-        "num_replicas": max(1, 2 * gpus),
+        "num_replicas": max(1, 2 * gpus, gpus and cpus // 2),
         "max_ongoing_requests": 32,
         "max_queued_requests": 32,
         "backpressure_config": {"status_code": 429, "retry_after_s": 2.0},

@@ -5,6 +5,7 @@ T frames, K key points (21), P mesh points (478).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from app.variants.liveportrait.transfer import (
     adjusted,
     driven,
 )
+from app.variants.portrait import Finish
 
 Floats = NDArray[np.float32]
 
@@ -114,9 +116,13 @@ class LivePortrait:
 
     def animate(self, items: Sequence[tuple[Sitting, Motion | Driven]]) -> list[FrameGroup]:
         """Return one group per item; frames of all items go through the nets together."""
+        return [finish() for finish in self.render(items)]
+
+    def render(self, items: Sequence[tuple[Sitting, Motion | Driven]]) -> list[Finish]:
+        """Return what pastes the faces of each group into its picture."""
         lengths = [len(motion) for _, motion in items]
         if not sum(lengths):
-            return [_empty(sitting) for sitting, _ in items]
+            return [partial(_empty, sitting) for sitting, _ in items]
         moves = [self._moved(sitting, motion) for sitting, motion in items]
         sittings = [sitting for sitting, motion in items for _ in range(len(motion))]
         faces = self._nets.animator.run(
@@ -126,7 +132,7 @@ class LivePortrait:
         ).numpy()
         parts = np.split(faces, np.cumsum(lengths)[:-1])
         return [
-            _pasted(sitting, part, mesh)
+            partial(_pasted, sitting, part, mesh)
             for (sitting, _), part, (_, mesh) in zip(items, parts, moves, strict=True)
         ]
 

@@ -111,7 +111,7 @@ def test_gauges_that_cannot_be_read_are_warned_of_once_and_come_back(
 
 def test_a_slot_records_fill_and_run_time_and_an_empty_queue_from_the_start() -> None:
     meters: Any = FakeMeters()
-    meter = SlotMeter(meters, "lips", 4)
+    meter = SlotMeter(meters, "lips", 32)
     assert meters.gauges[QUEUE_LENGTH.name] == (0, {"model": "lips"})
     meter.started(16, [0.1, 0.2])
     assert (BATCH_FILL.name, 0.5) in meters.observed
