@@ -16,7 +16,6 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from app.demo.run import demo_portrait
 from app.footage import sitter
 from app.pipeline.motion import idle_motion
 from app.runtime.config import RuntimeConfig
@@ -50,21 +49,24 @@ class Timing:
     backend: str
 
 
-def measure_engines(device: str, call_frames: Sequence[int], seconds: float) -> list[Timing]:
+def measure_engines(
+    device: str, photo: bytes, call_frames: Sequence[int], seconds: float
+) -> list[Timing]:
     """Return what a frame of each model takes in full runs.
 
     Args:
         device: of torch.
+        photo: of a face.
         call_frames: frames of the calls that make up a run of 32.
         seconds: that each is repeated for.
 
     Raises:
-        AppError: the face nets or the demo's photo are absent.
+        AppError: the face nets are absent, or the photo shows no face.
     """
     runtime = RuntimeConfig()
     portrait = LivePortrait(load_nets(seeded, device, runtime), "seeded", LICENCE)
     lips = Wav2LipModel(wav2lip_engine(seeded("wav2lip"), device, runtime), "seeded", LICENCE)
-    sitting = portrait.prepare(*sitter(demo_portrait()))
+    sitting = portrait.prepare(*sitter(photo))
     timings = []
     for frames in call_frames:
         calls = range(FULL_FRAMES // frames)

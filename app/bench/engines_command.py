@@ -5,6 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from app.bench.load_command import media
+from app.demo.run import demo_portrait
+
 
 def add_engines(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's options."""
@@ -12,6 +15,7 @@ def add_engines(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     engines.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     engines.add_argument("--call-frames", nargs="+", type=int, choices=(1, 2, 4, 8), default=[8, 1])
     engines.add_argument("--seconds", type=float, default=2.0, help="each is repeated for")
+    engines.add_argument("--portrait", type=Path, help="default: the demo's")
     engines.add_argument("--json", type=Path, default=Path("out/engines.json"))
 
 
@@ -21,7 +25,8 @@ def run_engines(args: argparse.Namespace) -> int:
 
     console = Console()
     with console.status("Models: loaded, then timed"):
-        timings = measure_engines(args.device, args.call_frames, args.seconds)
+        portrait = media(args.portrait, demo_portrait)
+        timings = measure_engines(args.device, portrait, args.call_frames, args.seconds)
     console.print(table(timings))
     write_json(timings, args.json)
     console.print(f"All of it: {args.json.resolve()}", soft_wrap=True)

@@ -9,12 +9,15 @@ import yaml
 
 from app.api.keys import key_hash, make_key
 
+MAX_SESSIONS = 256
+"""So many does nobody ask for at once: the replicas' limits hold, not the key's."""
+
 
 @contextmanager
 def keyed(config: Path) -> Iterator[tuple[Path, str]]:
     """Write a configuration with an API key, which HAProxy mode wants; yield it and the key."""
     key = make_key()
-    entry = {"name": "bench", "sha256": key_hash(key)}
+    entry = {"name": "bench", "sha256": key_hash(key), "max_sessions": MAX_SESSIONS}
     document = yaml.safe_load(config.read_text())
     (application,) = document["applications"]
     arguments = application["args"]

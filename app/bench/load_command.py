@@ -93,7 +93,7 @@ def run_load(args: argparse.Namespace) -> int:
     plan, console = plan_of(args), Console()
     price = Price(args.price, args.gpu_price, args.gpus)
     old = load_report.read_json(args.compare) if args.compare else None
-    portrait, audio = _media(args.portrait, demo_portrait), _media(args.audio, demo_speech)
+    portrait, audio = media(args.portrait, demo_portrait), media(args.audio, demo_speech)
     with target_of(args.url, args.config) as target:
         run = measure(plan, target, args.key, portrait, audio, price, console)
     content = load_report.document(plan, price, run, target.url)
@@ -193,7 +193,12 @@ def show(
         console.print(f"Not drawn. {error}")
 
 
-def _media(file: Path | None, default: Callable[[], bytes]) -> bytes:
+def media(file: Path | None, default: Callable[[], bytes]) -> bytes:
+    """Return the bytes of a file, or without one the default ones.
+
+    Raises:
+        BadRequest: it cannot be read.
+    """
     if file is None:
         return default()
     try:

@@ -208,6 +208,7 @@ class Slot(Generic[Item, Answer]):
                     answers = await self._answers([ticket for ticket, _ in batch])
                     for (_, future), answer in zip(batch, answers, strict=True):
                         self._deliver(future, answer)
+                    batch = []
         finally:
             # Cancelled, it must not leave callers behind that wait for it.
             for _, future in [*batch, *self._queue]:

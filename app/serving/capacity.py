@@ -1,4 +1,4 @@
-"""How many frames a second the whole application can make now, for one ingress replica's share."""
+"""How many frames a second the whole application can make now."""
 
 import asyncio
 import os
@@ -17,6 +17,9 @@ from app.serving.speed import Pace
 
 FRESH_S = 2.0
 ANSWER_S = 2.0
+
+CPU_SHARE = 0.84
+"""Of the CPUs, what is there for frames: Ray and the proxies take the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Capacity:
         self._asked_s = -FRESH_S
 
     async def frames_per_s(self) -> float | None:
-        """Return this replica's share of the capacity; None while nothing was measured."""
+        """Return the capacity; None while nothing was measured."""
         if time.monotonic() - self._asked_s >= FRESH_S:
             self._asked_s = time.monotonic()
             # While a model starts or is lost, what was known holds until the next time.
@@ -68,7 +71,7 @@ class Capacity:
 def shared(
     portrait: Pace | None, lips: Pace | None, own: Pace | None, running: Replicas
 ) -> float | None:
-    """Return the least of what engines and CPUs make, in frames/s, over the ingress replicas.
+    """Return the least of what engines and CPUs make, in frames/s.
 
     Args:
         portrait: of one replica, as are the others.
@@ -80,8 +83,8 @@ def shared(
     limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items() if pace]
     cpu_s = sum(pace.cpu_s for pace in (portrait, lips, own) if pace)
     if cpu_s:
-        limits.append(running.cpus / cpu_s)
-    return min(limits) / max(1, running.of.get("Ingress", 1)) if limits else None
+        limits.append(CPU_SHARE * running.cpus / cpu_s)
+    return min(limits, default=None)
 
 
 async def replicas(application: str) -> Replicas:

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ray.serve.schema import ReplicaRank
 from app.errors import NoFace, NotReady
 from app.observability.origin import ORIGINS, Origin
 from app.serving import batching
-from app.serving.batching import CONCURRENT_BATCHES, Run, Slot, Ticket
+from app.serving.batching import CONCURRENT_BATCHES, Later, Run, Slot, Ticket
 
 MAX_CALLS = 4
 Answers = Callable[..., asyncio.Task[float | Exception]]
@@ -83,8 +84,15 @@ def log() -> Log:
 class Model:
     """A replica in small; an item has as many frames as it says."""
 
-    def __init__(self, work: Callable[[Sequence[int]], list[Any]], log: Log) -> None:
-        self.slot: Slot[int, Any] = Slot(work, MAX_CALLS, "test", frames=int, observer=log)
+    def __init__(
+        self,
+        work: Callable[[Sequence[int]], list[Any]],
+        log: Log,
+        max_frames: int | None = None,
+    ) -> None:
+        self.slot: Slot[int, Any] = Slot(
+            work, MAX_CALLS, "test", frames=int, observer=log, max_frames=max_frames
+        )
 
         async def batch(tickets: list[Ticket[int]]) -> list[Any]:
             return await self.slot.run(tickets)
@@ -116,6 +124,37 @@ async def in_a_run(gate: Gate, model: Model, *items: int) -> list[asyncio.Task[A
     tasks = await model.started(*items)
     assert await asyncio.to_thread(gate.entered.acquire, timeout=5)
     return tasks
+
+
+async def test_what_is_finished_later_waits_for_no_run_and_no_run_for_it(log: Log) -> None:
+    finishing, done = threading.Event(), threading.Event()
+
+    def finish(item: int) -> float:
+        finishing.set()
+        if item == 0:
+            raise NoFace("zero")
+        assert done.wait(10)
+        return 1 / item
+
+    model = Model(lambda items: [Later(partial(finish, item)) for item in items], log)
+    (first,) = await model.started(2)
+    assert await asyncio.to_thread(finishing.wait, 5)
+    (second,) = await model.started(4)
+    (wrong,) = await model.started(0)
+    assert [calls for calls, _ in log.runs] == [1, 1, 1], "the next run began"
+    assert isinstance(await wrong, NoFace)
+    assert not first.done()
+    done.set()
+    assert (await first, await second) == (0.5, 0.25)
+
+
+async def test_a_run_joins_frames_in_however_many_calls(gate: Gate, log: Log) -> None:
+    model = Model(gate.invert, log, max_frames=8)
+    tasks = await in_a_run(gate, model, 9)
+    tasks += await model.started(3, 1, 1, 1, 1, 1, 2, 1)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert gate.batches == [[9], [3, 1, 1, 1, 1, 1], [2, 1]]
 
 
 async def test_calls_that_wait_for_a_run_share_the_next(gate: Gate, model: Model) -> None:
