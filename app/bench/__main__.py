@@ -1,7 +1,8 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
 `load` puts open-loop load on any server and counts in four units, `path` runs the whole graph over
-models that do nothing, `engines` the published models over nothing.
+models that do nothing, `engines` the published models over nothing, `chapter` sets load runs
+beside the chapter's table.
 
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
 `sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
@@ -27,7 +28,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from app.bench import batching, batching_report, memory, sessions, soak_report
+from app.bench import (
+    batching,
+    batching_report,
+    chapter_report,
+    load_report,
+    memory,
+    sessions,
+    soak_report,
+)
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
 from app.bench.dashboard_command import add_dashboards, run_dashboards
@@ -69,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run_path(args)
             case "engines":
                 return run_engines(args)
+            case "chapter":
+                return _chapter(args)
             case "dashboards":
                 return run_dashboards(args)
         return _talk(args)
@@ -216,6 +227,13 @@ def _nets(args: argparse.Namespace) -> int:
     return 0 if all(row.met for row in rows) else 1
 
 
+def _chapter(args: argparse.Namespace) -> int:
+    """Set what load runs found beside the chapter's table."""
+    runs = [load_report.read_json(file) for file in args.runs]
+    print(chapter_report.markdown(runs, args.budget_ms / 1000))
+    return 0
+
+
 def _talk(args: argparse.Namespace) -> int:
     """Time the demo job."""
     runs = measure(args.config, args.requests)
@@ -312,6 +330,9 @@ def parser() -> argparse.ArgumentParser:
     add_load(commands)
     add_path(commands)
     add_engines(commands)
+    chapter = commands.add_parser("chapter", help="the chapter's table, and ours, from load runs")
+    chapter.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")
+    chapter.add_argument("--budget-ms", type=float, default=250.0, help="P95 of chunks")
     add_dashboards(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")

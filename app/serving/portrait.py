@@ -20,7 +20,7 @@ from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
 from app.serving.batching import CONCURRENT_BATCHES, GROUP_FRAMES, Later, Slot, Ticket
 from app.serving.cache import BoundedCache
-from app.serving.calls import AnimateCall, Sitter
+from app.serving.calls import AnimateCall, Sitter, UnknownSitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
 from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.logs import ToServe
@@ -113,8 +113,13 @@ class PortraitAnimator:
 
     async def animate(self, call: AnimateCall, origin: Origin = NOBODY) -> Answer | Exception:
         """Return the frames of a call."""
-        # From this node's shared memory and without a copy: about a millisecond.
-        (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
+        if call.sitter is None:
+            sitter: Sitter | BaseException = UnknownSitter()
+            if call.key not in self._cache:
+                return UnknownSitter()
+        else:
+            # From this node's shared memory and without a copy: about a millisecond.
+            (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
         return await self._slot.submit((call, sitter), self.animate_batch, origin)
 
     async def watch(self, faces: DrivingFaces, origin: Origin = NOBODY) -> Answer | Exception:

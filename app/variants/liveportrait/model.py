@@ -43,6 +43,8 @@ class Sitting:
         key_points: (1, 21, 3) float32, posed.
         eyes: (1, 2) float32, opening of the image's left and right eye.
         lips: (1, 1) float32.
+        shutting: (1, 21, 3) float32, changes of key points that shut the lips; 0 where they are.
+        eyes_at_rest: (1, 21, 3) float32, what the eyes' net changes of eyes that stay as they are.
         placement: where the crop goes in the picture.
         mesh: (478, 3) float32, the face's mesh in the crop's coordinates, [-1, 1] inside.
         to_picture: (3, 3) float32, those coordinates to picture px, centres at .5.
@@ -53,6 +55,8 @@ class Sitting:
     key_points: Floats
     eyes: Floats
     lips: Floats
+    shutting: Floats
+    eyes_at_rest: Floats
     placement: Placement
     mesh: Floats
     to_picture: Floats
@@ -97,12 +101,18 @@ class LivePortrait:
         motion = self._nets.motion(image)
         back = inverse(matrices)[0]
         to_picture = mesh_transform(back).astype(np.float64) @ _from_unit(crop.shape[0])
+        eyes, lips = eye_ratios(points), lip_ratios(points)
+        key_points, nets = motion.key_points(), self._nets.retargeting
+        shut = lip_inputs(lips, np.zeros((1, 1), np.float32))
+        shutting = nets.lip_changes(key_points, shut)
         return Sitting(
             volume=self._nets.appearance(image),
             motion=motion,
-            key_points=motion.key_points(),
-            eyes=eye_ratios(points),
-            lips=lip_ratios(points),
+            key_points=key_points,
+            eyes=eyes,
+            lips=lips,
+            shutting=shutting if lips[0, 0] >= LIPS_SHUT_RATIO else np.zeros_like(shutting),
+            eyes_at_rest=nets.eye_changes(key_points, eye_inputs(eyes, eyes[:, :1])),
             placement=place(portrait.pixels, back, feather(crop.shape[0])),
             mesh=_in_unit(mesh.points, to_picture),
             to_picture=np.asarray(to_picture, np.float32),
@@ -175,9 +185,7 @@ class LivePortrait:
         blinking = self._blinks(sitting, motion.closure)
         points = nets.stitched(sitting.key_points, posed + blinking)
         shift = (points - posed - blinking).mean(axis=1)
-        if sitting.lips[0, 0] >= LIPS_SHUT_RATIO:
-            shut = lip_inputs(sitting.lips, np.zeros((1, 1), np.float32))
-            points = points + nets.lip_changes(sitting.key_points, shut)
+        points = points + sitting.shutting
         return np.asarray(points, np.float32), _turned(sitting, rotation, shift)
 
     def _blinks(self, sitting: Sitting, closure_T2: Floats) -> Floats:
@@ -186,11 +194,12 @@ class LivePortrait:
         The net is told one opening for both eyes. What it changes of eyes that stay as they are
         is taken off, so that a face at rest is left alone.
         """
+        if not closure_T2.any():  # nearly always: a run of the net costs as much as all the rest
+            return np.zeros((len(closure_T2), *sitting.eyes_at_rest.shape[1:]), np.float32)
         nets, open_ratio = self._nets.retargeting, sitting.eyes[:, :1]
         wanted = open_ratio * (1 - closure_T2.mean(axis=1, keepdims=True))
         changed = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, wanted))
-        at_rest = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, open_ratio))
-        return np.asarray(changed - at_rest, np.float32)
+        return np.asarray(changed - sitting.eyes_at_rest, np.float32)
 
 
 def _pasted(sitting: Sitting, faces: NDArray[np.uint8], points: Floats) -> FrameGroup:
