@@ -33,7 +33,7 @@ from app.variants.wav2lip.model import Wav2LipModel, wav2lip_engine
 from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
-"""Calls that one engine run joins: with groups of 8 frames, 32 frames."""
+"""Calls of 8 frames that make a full run; shorter ones are joined up to as many frames."""
 
 
 class LipSync:

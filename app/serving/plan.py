@@ -1,15 +1,17 @@
 """Serve configurations for a machine: which deployment gets how much of what.
 
 Each GPU brings one `PortraitAnimator` and one `LipSync`. Ray fills one GPU of a node before it
-takes the next, and in no certain order, so with several the two need not be neighbours. Any two
-replicas fit on one GPU, and whatever fits leaves a tenth of it free, because Ray reserves fractions
-but does not enforce them. Both models take CUDA by themselves where they see it (`device: auto`).
+takes the next: of shares below a half it would put two animators, which take nearly all of the
+time, on one GPU, and leave the other to the lips. So an animator takes more than half. Two lips fit
+beside it, in whichever order they come, and whatever fits leaves a tenth of the GPU free, because
+Ray reserves fractions but does not enforce them. Both models take CUDA by themselves where they see
+it (`device: auto`).
 """
 
 from typing import Any
 
-PORTRAIT_GPUS = 0.45
-LIPS_GPUS = 0.3
+PORTRAIT_GPUS = 0.6
+LIPS_GPUS = 0.15
 GRACEFUL_S = 120.0
 
 NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}

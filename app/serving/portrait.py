@@ -39,7 +39,7 @@ from app.variants.puppet import Puppet
 from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
-"""Calls that one engine run joins: with groups of 8 frames, 32 frames."""
+"""Calls of 8 frames that make a full run; shorter ones are joined up to as many frames."""
 
 Item = tuple[AnimateCall, Sitter | BaseException] | DrivingFaces
 """A call and its sitter, or why that could not be fetched; or faces to be watched."""
@@ -113,13 +113,14 @@ class PortraitAnimator:
 
     async def animate(self, call: AnimateCall, origin: Origin = NOBODY) -> Answer | Exception:
         """Return the frames of a call."""
+        if call.key in self._cache:
+            answer = await self._slot.submit((call, UnknownSitter()), self.animate_batch, origin)
+            if not isinstance(answer, UnknownSitter):
+                return answer  # else others made room for themselves before its run
         if call.sitter is None:
-            sitter: Sitter | BaseException = UnknownSitter()
-            if call.key not in self._cache:
-                return UnknownSitter()
-        else:
-            # From this node's shared memory and without a copy: about a millisecond.
-            (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
+            return UnknownSitter()
+        # From this node's shared memory and without a copy: about a millisecond.
+        (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
         return await self._slot.submit((call, sitter), self.animate_batch, origin)
 
     async def watch(self, faces: DrivingFaces, origin: Origin = NOBODY) -> Answer | Exception:
