@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from app.serving.calls import call as call_of
 from app.settings import AppArgs
 from app.values import FaceMesh, FaceQuery, FrameGroup, LipGroup, Motion, Portrait
 
-BY_VALUE_BYTES = int(os.environ.get("DH_BY_VALUE", 1 << 20))
+BY_VALUE_BYTES = 1 << 20
 """Up to so many bytes of pictures a call and its answer go by value, more by reference."""
 
 Animate = Callable[[Motion | Driven], Awaitable[FrameGroup]]
