@@ -174,11 +174,17 @@ def _soak(args: argparse.Namespace) -> int:
             shown = f"Soak: {made} requests, {wrong} answered wrongly"
             progress.update(task, completed=at_s, description=shown)
 
-        soak = run_soak(args.config, seconds, args.seed, environment, tell)
+        soak = run_soak(args.config, seconds, args.seed, environment, tell, args.share)
     soak_report.write_json(soak, args.out)
     console.print(*soak_report.tables(soak))
     for complaint in soak.tally.complaints:
         console.print(complaint, highlight=False, markup=False)
+    rate = soak.tally.asked.total() / soak.seconds
+    console.print(
+        f"{rate:.2f} requests a second, {rate / soak.most_per_s:.0%} of {soak.most_per_s:.2f} flat "
+        f"out; {soak.cpu_cores:.2f} cores.",
+        highlight=False,
+    )
     console.print(f"Warnings in the server's log: {len(soak.warnings)}.")
     rest = "never" if soak.idle_after_s is None else f"{soak.idle_after_s:.0f} s"
     console.print(f"At rest again after the last answer: {rest}.")
@@ -305,6 +311,9 @@ def parser() -> argparse.ArgumentParser:
     held.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long = commands.add_parser("soak", help="good, bad and abandoned requests for minutes")
     long.add_argument("--minutes", type=_minutes, default=15.0, help="default: %(default)s")
+    long.add_argument(
+        "--share", type=_share, default=0.8, help="of full load; default: %(default)s"
+    )
     long.add_argument("--seed", type=int, default=0, help="of the mix; default: %(default)s")
     long.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     long.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
@@ -316,6 +325,14 @@ def parser() -> argparse.ArgumentParser:
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
     return whole
+
+
+def _share(text: str) -> float:
+    """Return a share of full load."""
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("more than 0, 1 at most")
+    return share
 
 
 def _minutes(text: str) -> float:

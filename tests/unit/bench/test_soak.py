@@ -31,7 +31,7 @@ def finished(wrong: Kind | None = None, idle_after_s: float | None = 20.0) -> So
         tally.add(wrong, "told [weights]")
     taken = samples()
     growths = judge(taken, MINUTE_S, taken[0], taken[-1])
-    return Soak(3, MINUTE_S, tally, taken, growths, idle_after_s)
+    return Soak(3, MINUTE_S, tally, taken, growths, idle_after_s, most_per_s=2.0, cpu_cores=1.5)
 
 
 def test_equal_seeds_ask_for_the_same_and_others_do_not() -> None:
@@ -113,15 +113,16 @@ def test_the_exit_status_is_the_verdict(
         seed: int,
         environment: dict[str, str],
         progress: Callable[[float, Tally], None],
+        share: float,
     ) -> Soak:
-        asked.extend((seconds, seed, bool(environment)))
+        asked.extend((seconds, seed, bool(environment), share))
         progress(5.0, Tally())
         return finished(wrong)
 
     monkeypatch.setattr(command, "run_soak", run)
-    words = ["soak", "--minutes", "2", "--seed", "9", "--mode", "haproxy"]
+    words = ["soak", "--minutes", "2", "--seed", "9", "--mode", "haproxy", "--share", "0.5"]
     assert command.main([*words, "--out", str(tmp_path / "soak.json")]) == status
-    assert asked == [120.0, 9, True]
+    assert asked == [120.0, 9, True, 0.5]
     shown = capsys.readouterr().out
     assert ("told [weights]" in shown) == bool(wrong)  # brackets are no markup here
 
