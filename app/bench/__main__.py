@@ -1,6 +1,7 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
-`load` puts open-loop load on any server and counts in four units, `path` runs the whole graph over
+`load` puts open-loop load on any server and counts in four units, `overload` asks for twice of what
+one can make, `failures` kills processes under load, `path` runs the whole graph over
 models that do nothing, `engines` the published models over nothing.
 
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
@@ -32,7 +33,9 @@ from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
 from app.bench.dashboard_command import add_dashboards, run_dashboards
 from app.bench.engines_command import add_engines, run_engines
+from app.bench.failures_command import add_failures, run_failures
 from app.bench.load_command import add_load, run_load
+from app.bench.overload_command import add_overload, run_overload
 from app.bench.path_command import add_path, run_path
 from app.bench.soak import Tally
 from app.bench.soak import soak as run_soak
@@ -65,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _nets(args)
             case "load":
                 return run_load(args)
+            case "overload":
+                return run_overload(args)
+            case "failures":
+                return run_failures(args)
             case "path":
                 return run_path(args)
             case "engines":
@@ -319,6 +326,8 @@ def parser() -> argparse.ArgumentParser:
     long.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long.add_argument("--out", type=Path, default=Path("out/soak.json"))
     add_load(commands)
+    add_overload(commands)
+    add_failures(commands)
     add_path(commands)
     add_engines(commands)
     add_dashboards(commands)

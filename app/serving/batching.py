@@ -55,8 +55,11 @@ class Observer(Protocol):
         """Note how many calls wait for a run now."""
         ...
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        """Note a run: its frames, and how many seconds each of its calls has waited."""
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        """Note a run: its frames, and of each call how many seconds it waited, and if it is live.
+
+        A live call is one that somebody watches; see `app.observability.origin`.
+        """
         ...
 
 
@@ -234,7 +237,7 @@ class Slot(Generic[Item, Answer]):
                 now_s = asyncio.get_running_loop().time()
                 self._observer.started(
                     sum(self._frames(ticket.item) for ticket, _ in batch),
-                    [now_s - ticket.arrived_s for ticket, _ in batch],
+                    [(now_s - ticket.arrived_s, ticket.origin.live) for ticket, _ in batch],
                 )
         return batch
 
