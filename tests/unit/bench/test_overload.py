@@ -8,7 +8,9 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from app.bench.load_client import Outcome, Status
+from app.bench import overload as module
+from app.bench.load import Tally
+from app.bench.load_client import Ask, Outcome, Status
 from app.bench.overload import Overload, OverloadPlan, Visit, _visit, overload
 from app.bench.server_watch import ModelFigures, ServerFigures
 from app.demo.run import demo_speech
@@ -34,14 +36,16 @@ def found(*visits: Visit, recovered_s: float | None = 1.0, wait_s: float = 0.1) 
 async def test_a_user_comes_back_when_told_to_until_nobody_does_any_more() -> None:
     loop, asked_s = asyncio.get_running_loop(), list[float]()
 
+    told_s = iter([0.02, 0.02, 5000.0])
+
     async def full(due_s: float, until_s: float) -> Outcome:
         asked_s.append(loop.time())
-        return outcome("refused", 0.1)
+        return outcome("refused", next(told_s))
 
     began_s = loop.time()
-    visit = await _visit("live", full, began_s, began_s + 0.25)
+    visit = await _visit("live", full, began_s, began_s + 1000)
     assert [each.status for each in visit.tries] == ["refused"] * 3
-    assert all(later - sooner >= 0.1 for sooner, later in pairwise(asked_s))
+    assert all(later - sooner >= 0.02 for sooner, later in pairwise(asked_s))
 
 
 async def test_a_user_who_gets_in_asks_no_more() -> None:
@@ -85,12 +89,17 @@ def fake() -> Iterator[Fake]:
         yield serving
 
 
-async def test_a_server_is_measured_at_rest_and_then_asked_for_too_much(fake: Fake) -> None:
+async def test_a_server_is_measured_at_rest_and_then_asked_for_too_much(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(ask: Ask, sessions: int, seconds: float) -> Tally:
+        return Tally(started_s=0.0, ended_s=1.0, outcomes=[outcome("ok")] * 100)
+
+    monkeypatch.setattr(module, "kept_busy", busy)
     told: list[str] = []
     async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
-        quick = replace(QUICK, times=0.01)
-        seen = await overload(client, quick, PHOTO, demo_speech(), list, told.append)
-    assert seen.capacity_fps > 0
+        seen = await overload(client, QUICK, PHOTO, demo_speech(), list, told.append)
+    assert seen.capacity_fps == 200
     assert {visit.kind for visit in seen.visits} == {"live", "clip"}
     assert not seen.lost
     assert seen.recovered_s is not None
