@@ -2,15 +2,18 @@
 
 import itertools
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from app.bench import __main__ as command
-from app.bench.soak import Soak, Tally, warnings_in
+from app.bench.keyed import keyed
+from app.bench.soak import Soak, Tally, _Queue, warnings_in
 from app.bench.soak_report import plot, tables, write_json
 from app.bench.soak_requests import CODES, DECK, Kind, orders
 from app.bench.soak_samples import Growth, Sample, Usage, judge
@@ -47,6 +50,26 @@ def test_every_deck_holds_every_kind_in_its_share() -> None:
     assert len({tuple(order.kind for order in deck) for deck in decks}) == 3
     assert set(DECK) == set(Kind)
     assert CODES.keys() < set(Kind)
+
+
+def test_requests_are_handed_out_in_order_and_a_stop_ends_the_wait() -> None:
+    asked, stop = _Queue(orders(1), per_s=1e-6), threading.Event()
+    first = asked.next(stop)  # due at once
+    stop.set()
+    assert [first, asked.next(stop)] == list(itertools.islice(orders(1), 2))
+
+
+def test_settings_are_changed_beside_those_that_are_there(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    there = {"api": {"upload_s": 9.0}, "frames": {"max_speech_s": 2.0}, "lips": {"a": 1}}
+    config.write_text(yaml.safe_dump({"applications": [{"args": there}]}))
+    with keyed(config, frames={"cache_bytes": 7}) as (changed, _):
+        (application,) = yaml.safe_load(changed.read_text())["applications"]
+    args = application["args"]
+    assert args["frames"] == {"max_speech_s": 2.0, "cache_bytes": 7}
+    assert args["lips"] == there["lips"]
+    assert args["api"]["upload_s"] == 9.0
+    assert len(args["api"]["keys"]) == 1
 
 
 def test_a_soak_is_met_only_if_flat_and_right_and_at_rest() -> None:
