@@ -222,14 +222,15 @@ class Slot(Generic[Item, Answer]):
     def _next_batch(self) -> list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]]:
         """Take the next calls that somebody still waits for, and note that they start."""
         batch: list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = []
-        left = self._places
-        while left > 0 and (taken := self._queue.take(left, self._size)):
+        left, most_clips = self._places, self._queue.most_clips()
+        while left > 0 and (taken := self._queue.take(left, self._size, most_clips)):
             for ticket, future in taken:
                 if ticket.state == "dropped" or future.done():
                     _resolve(future, _interrupted())
                 else:
                     ticket.state = "started"
                     left -= self._size((ticket, future))
+                    most_clips -= not ticket.origin.live
                     batch.append((ticket, future))
         if batch:
             self._wait(-len(batch))
