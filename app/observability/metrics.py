@@ -9,10 +9,11 @@ from typing import Literal
 
 PREFIX = "digital_human_"
 
-_COUNTS = tuple(count + 0.5 for count in range(9))
-"""Bounds between whole numbers: Ray 2.60 exports as a histogram's sum what it would be if every
-value lay in the middle of its bucket, so with these it is exact. Elsewhere it is an estimate: take
-quantiles from the buckets, and means from counters of seconds."""
+_COUNTS = tuple(count + 0.5 for count in range(33))
+"""Bounds between whole numbers, up to a run of 32 calls of one frame: Ray 2.60 exports as a
+histogram's sum what it would be if every value lay in the middle of its bucket, so with these it
+is exact. Elsewhere it is an estimate: take quantiles from the buckets, and means from counters of
+seconds."""
 
 
 @dataclass(frozen=True, slots=True)
