@@ -55,8 +55,11 @@ class Observer(Protocol):
         """Note how many calls wait for a run now."""
         ...
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        """Note a run: its frames, and how many seconds each of its calls has waited."""
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        """Note a run: its frames, and of each call how many seconds it waited, and if it is live.
+
+        A live call is one that somebody watches; see `app.observability.origin`.
+        """
         ...
 
 
@@ -219,14 +222,15 @@ class Slot(Generic[Item, Answer]):
     def _next_batch(self) -> list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]]:
         """Take the next calls that somebody still waits for, and note that they start."""
         batch: list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = []
-        left = self._places
-        while left > 0 and (taken := self._queue.take(left, self._size)):
+        left, most_clips = self._places, self._queue.most_clips()
+        while left > 0 and (taken := self._queue.take(left, self._size, most_clips)):
             for ticket, future in taken:
                 if ticket.state == "dropped" or future.done():
                     _resolve(future, _interrupted())
                 else:
                     ticket.state = "started"
                     left -= self._size((ticket, future))
+                    most_clips -= not ticket.origin.live
                     batch.append((ticket, future))
         if batch:
             self._wait(-len(batch))
@@ -234,7 +238,7 @@ class Slot(Generic[Item, Answer]):
                 now_s = asyncio.get_running_loop().time()
                 self._observer.started(
                     sum(self._frames(ticket.item) for ticket, _ in batch),
-                    [now_s - ticket.arrived_s for ticket, _ in batch],
+                    [(now_s - ticket.arrived_s, ticket.origin.live) for ticket, _ in batch],
                 )
         return batch
 

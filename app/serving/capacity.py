@@ -18,8 +18,11 @@ from app.serving.speed import Pace
 FRESH_S = 2.0
 ANSWER_S = 2.0
 
-CPU_SHARE = 0.84
-"""Of the CPUs, what is there for frames: Ray and the proxies take the rest."""
+CPU_SHARE = 0.75
+"""Of the CPUs, what is there for frames: Ray, the proxies and the clients beside them take the
+rest. What the three kinds of replicas that make frames took of two cores when as much was asked as
+they could make (`app.bench load --unit frames --concurrency 8`, 2026-11-27); with 0.84 a third
+stream of 512 px was let in, and all three were late."""
 
 
 @dataclass(frozen=True, slots=True)

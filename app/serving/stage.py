@@ -1,10 +1,12 @@
 """Where sessions are prepared and rendered: from a validated request to the bytes of its answer."""
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
@@ -38,6 +40,10 @@ from app.settings import AppArgs
 from app.values import FrameGroup
 
 Made = TypeVar("Made")
+
+LATER = 10
+"""Steps of niceness that the encoding of a video has which nobody watches as it is made: on a
+machine that is full, live streams would come late for it."""
 
 
 class Stage:
@@ -139,7 +145,8 @@ class Stage:
             take.close()
             raise
         # One thread for all that touches the writer: closing it queues behind a running write.
-        thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        prepare = _give_way if take.pace != "live" else None
+        thread = ThreadPoolExecutor(1, thread_name_prefix="encode", initializer=prepare)
         viewer = Viewer(take.fps)
         groups = self.frames(take, viewer)
         if meter:
@@ -210,3 +217,10 @@ def _report(take: Take, viewer: Viewer) -> bytes:
     if take.pace == "live":
         report["late_frames"] = viewer.late_frames
     return report_box({"frames": take.scene.num_frames, **report}) if report else b""
+
+
+def _give_way() -> None:
+    """Let this thread have what CPU those leave that somebody waits for."""
+    thread = threading.get_native_id()  # Linux keeps priorities by thread
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + LATER)

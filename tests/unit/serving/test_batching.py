@@ -62,13 +62,15 @@ class Log:
         self.lengths: list[int] = []
         self.runs: list[tuple[int, int]] = []
         self.waits_s: list[float] = []
+        self.live: list[bool] = []
 
     def waiting(self, calls: int) -> None:
         self.lengths.append(calls)
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        self.runs.append((len(waits_s), frames))
-        self.waits_s += waits_s
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        self.runs.append((len(waits), frames))
+        self.waits_s += [wait_s for wait_s, _ in waits]
+        self.live += [live for _, live in waits]
 
 
 @pytest.fixture
@@ -325,7 +327,7 @@ async def test_the_model_works_for_all_calls_of_a_batch_and_each_run_is_told(log
     async def batch(tickets: list[Ticket[int]]) -> list[Any]:
         return await slot.run(tickets)
 
-    origins = [Origin(f"r{number}", f"s{number}") for number in range(3)]
+    origins = [Origin(f"r{number}", f"s{number}", live=True) for number in range(3)]
     items = (1, 0, 2)
     first = asyncio.create_task(slot.submit(items[0], lambda t: one(batch, t), origins[0]))
     await asyncio.sleep(0.02)
@@ -337,6 +339,7 @@ async def test_the_model_works_for_all_calls_of_a_batch_and_each_run_is_told(log
     busy.set()
     answers = await asyncio.gather(first, *rest)
     assert (answers[0], answers[2]) == (1.0, 0.5)
+    assert log.live == [True] * 3
     # Together they fail, so that each is tried alone.
     expected = [(origins[0],), (origins[1], origins[2]), (origins[1],), (origins[2],)]
     assert seen == expected
@@ -400,7 +403,8 @@ async def test_live_calls_overtake_others() -> None:
     await asyncio.sleep(0)
     go.set()
     await asyncio.gather(first, live, *clips)
-    assert runs == [[0], [4, 1], [2, 3]]
+    # A stream's next call comes soon, and would wait for all of a full run: clips go one by one.
+    assert runs == [[0], [4, 1], [2], [3]]
     pace = slot.pace()
     assert pace is not None
     assert pace.frames_per_s > 0
