@@ -158,11 +158,9 @@ def soak(
         complaint = client.make(WARM_UP)
         most_per_s = _flat_out(client, seed)
         ready, idle = _until_idle(sampler, time.monotonic())
-        if complaint or not idle:
-            raise NotReady(
-                f"The server is no good before the soak. {complaint or 'It is never idle.'}",
-                "Is there another load on this machine?",
-            )
+        if complaint := complaint or ("" if idle else "It is never idle."):
+            said = f"The server is no good before the soak. {complaint}"
+            raise NotReady(said, "Is there another load on this machine?")
         before, tally, began_s = replace(ready[-1], at_s=0.0), Tally(), time.monotonic()
         samples = [before]
         with _load(client, _Queue(orders(seed), share * most_per_s), tally):

@@ -7,18 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.fragments import FragmentReader
+from app.media.boxes import HEAD_BYTES
 from app.media.frames import decode_frames
-
-_HEAD_BYTES = 8
 
 
 def whole_fragments(video: bytes) -> tuple[bytes, int]:
     """Return the part of a fragmented MP4 up to its last whole fragment, and its frames."""
     at = end = 0
     kind = b""
-    while at + _HEAD_BYTES <= len(video):
+    while at + HEAD_BYTES <= len(video):
         size, kind = int.from_bytes(video[at : at + 4]), video[at + 4 : at + 8]
-        if size < _HEAD_BYTES or at + size > len(video):
+        if size < HEAD_BYTES or at + size > len(video):
             break
         at += size
         if kind == b"mdat":

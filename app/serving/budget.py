@@ -30,6 +30,16 @@ NAME = "budget"
 ANSWER_S = 5.0
 
 
+LONGEST_S = 60.0
+"""The longest that anybody is told to stay away; by then all may be otherwise."""
+
+GRACE_S = 2.0
+"""So much later than told somebody may come back, and what was promised still counts."""
+
+MEMORY = 0.2
+"""What share a stream has in the average of how long streams take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Full:
     """Why a stream does not fit.
@@ -37,12 +47,22 @@ class Full:
     Attributes:
         most_fps: frames/s that live streams may take.
         taken_fps: frames/s that those under way take.
-        free_in_s: when it will fit, if those under way end in time.
+        free_in_s: when it will fit, if those under way end as expected, and those who were told
+            before to come back do.
     """
 
     most_fps: float
     taken_fps: float
     free_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A rate that is taken for a time, by the clock in seconds."""
+
+    fps: float
+    from_s: float
+    duration_s: float
 
 
 class Budget:
@@ -54,11 +74,15 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._streams: dict[str, tuple[float, float]] = {}
+        self._streams: dict[str, Taken] = {}
+        self._promised: list[Taken] = []
+        self._longer = 1.0
+        """How many times as long as its video a stream takes: it begins with decoding, and a
+        machine that is behind ends later."""
 
     def taken_fps(self) -> float:
         """Return what the streams under way take together."""
-        return sum(fps for fps, _ in self._streams.values())
+        return sum(stream.fps for stream in self._streams.values())
 
     def take(
         self, stream: str, fps: float, duration_s: float, capacity_fps: float | None
@@ -73,27 +97,51 @@ class Budget:
                 when all are let in.
         """
         now_s = self._clock()
-        alive = self._streams.items()
-        self._streams = {name: of for name, of in alive if of[1] + FORGET_S > now_s}
-        if capacity_fps is not None and (full := self._full(fps, SHARE * capacity_fps)):
-            return full
-        self._streams[stream] = fps, now_s + duration_s
-        return None
+        self._forget(now_s)
+        most_fps = math.inf if capacity_fps is None else SHARE * capacity_fps
+        taken_fps = self.taken_fps()
+        if taken_fps + fps <= most_fps:
+            self._streams[stream] = Taken(fps, now_s, duration_s)
+            return None
+        free_in_s = self._free_in_s(fps, most_fps, now_s)
+        if free_in_s < LONGEST_S:
+            self._promised.append(Taken(fps, now_s + free_in_s, duration_s))
+        return Full(most_fps, taken_fps, free_in_s)
 
     def give_back(self, stream: str) -> None:
         """Free a stream's rate; one that is not kept any more is passed over."""
-        self._streams.pop(stream, None)
+        ended = self._streams.pop(stream, None)
+        if ended is not None:
+            # One that its viewer left says nothing of how long others take.
+            longer = max(1.0, (self._clock() - ended.from_s) / max(ended.duration_s, 1.0))
+            self._longer += MEMORY * (longer - self._longer)
 
-    def _full(self, fps: float, most_fps: float) -> Full | None:
-        taken_fps = left_fps = self.taken_fps()
-        if taken_fps + fps <= most_fps:
-            return None
-        free_s = 0.0
-        for rate, ends_s in sorted(self._streams.values(), key=lambda stream: stream[1]):
-            free_s, left_fps = max(0.0, ends_s - self._clock()), left_fps - rate
+    def _forget(self, now_s: float) -> None:
+        """Drop streams of lost replicas, promises that nobody wants, and one that is kept now.
+
+        Nobody knows who comes back: whoever comes while a promise is due takes its place.
+        """
+        alive = self._streams.items()
+        until_s = now_s - FORGET_S
+        self._streams = {name: of for name, of in alive if of.from_s + of.duration_s > until_s}
+        self._promised = [each for each in self._promised if each.from_s + GRACE_S > now_s]
+        due = next((each for each in self._promised if each.from_s <= now_s), None)
+        if due is not None:
+            self._promised.remove(due)
+
+    def _free_in_s(self, fps: float, most_fps: float, now_s: float) -> float:
+        """Return in how many whole seconds a rate will fit, at least one."""
+        held = [*self._streams.values(), *self._promised]
+        left_fps = sum(each.fps for each in held)
+        for free_s, rate in sorted((self._left_s(each, now_s), each.fps) for each in held):
+            left_fps -= rate
             if left_fps + fps <= most_fps:
-                break
-        return Full(most_fps, taken_fps, float(max(1, math.ceil(free_s))))
+                return min(LONGEST_S, float(max(1, math.ceil(free_s))))
+        return LONGEST_S
+
+    def _left_s(self, held: Taken, now_s: float) -> float:
+        """Return how long a rate stays taken; one that is late will be as long again as it is."""
+        return abs(held.from_s + self._longer * held.duration_s - now_s)
 
 
 def budget_actor() -> DeploymentActorConfig:
