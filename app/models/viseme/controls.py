@@ -1,4 +1,4 @@
-"""From a window of log-mel to four mouth controls, by fixed rules on the spectrum.
+"""From a window of log-mel to the mouth controls, by fixed rules on the spectrum.
 
 B frames, M mel bins (80), S mel steps of a window (16, 12.5 ms each), R frequency bands.
 """
@@ -10,7 +10,18 @@ from torch import nn
 
 MEL_BINS = 80
 STEPS = 16
-CONTROLS = ("open", "wide", "round", "close")
+CONTROLS = ("jaw", "close", "pucker", "funnel", "stretch", "upper", "lower", "tongue")
+"""What moves a mouth, each in [0, 1]; zeros are a mouth at rest, closed.
+
+- jaw: open (a).
+- close: lips pressed shut (p, b, m), whatever the jaw does.
+- pucker: lips forward and narrow (u, w).
+- funnel: lips forward, round and open (o, sh).
+- stretch: corners apart (i, e, s).
+- upper: upper lip raised.
+- lower: lower lip dropped.
+- tongue: up and visible (l, th, n, d, t).
+"""
 
 _LOW_HZ, _HIGH_HZ = 55.0, 7600.0
 _SLANEY_MEL_OF_1KHZ = 15.0
@@ -61,7 +72,9 @@ class Controls(nn.Module):
         self.register_buffer("lead_of_close", _step_weights(*_LEAD_OF_CLOSE), persistent=False)
 
     def forward(self, mel_BMS: torch.Tensor) -> torch.Tensor:
-        """Return (B, 4) float32 in [0, 1]: open, wide, round, close.
+        """Return (B, 8) float32 in [0, 1], in the order of CONTROLS.
+
+        The rules speak of four: the jaw opens, the corners stretch, lips pucker and press shut.
 
         Args:
             mel_BMS: (B, 80, 16) float32 in [-4, 4], Wav2Lip's log-mel, starting at the frame.
@@ -89,15 +102,14 @@ class Controls(nn.Module):
 
         pressed_B = (close * self.lead_of_close).sum(dim=1)
         kept_B = 1 - pressed_B
-        return torch.stack(
-            [
-                (opening * self.lead).sum(dim=1) * kept_B,
-                (spread * self.lead).sum(dim=1),
-                (rounding * self.lead).sum(dim=1),
-                pressed_B,
-            ],
-            dim=1,
-        ).clamp(0.0, 1.0)
+        heard = {
+            "jaw": (opening * self.lead).sum(dim=1) * kept_B,
+            "stretch": (spread * self.lead).sum(dim=1),
+            "pucker": (rounding * self.lead).sum(dim=1),
+            "close": pressed_B,
+        }
+        still_B = torch.zeros_like(pressed_B)
+        return torch.stack([heard.get(name, still_B) for name in CONTROLS], 1).clamp(0.0, 1.0)
 
 
 def mel_centres_hz() -> torch.Tensor:

@@ -20,19 +20,19 @@ class MouthRenderer(nn.Module):
     """
 
     def forward(
-        self, crops_BYXC: torch.Tensor, points_BK2: torch.Tensor, controls_B4: torch.Tensor
+        self, crops_BYXC: torch.Tensor, points_BK2: torch.Tensor, controls_B8: torch.Tensor
     ) -> torch.Tensor:
         """Return the crops with moved mouths, (B, S, S, 3) uint8 RGB.
 
         Args:
             crops_BYXC: (B, S, S, 3) uint8 RGB, cut by app.pipeline.mouth.
             points_BK2: (B, 478, 2) float32, mesh points, crop px.
-            controls_B4: (B, 4) float32 in [0, 1]: open, wide, round, close; zeros close the
-                mouth, and give back the very crop if it is closed already.
+            controls_B8: (B, 8) float32 in [0, 1], in the order of `controls.CONTROLS`; zeros
+                close the mouth, and give back the very crop if it is closed already.
         """
         size = crops_BYXC.shape[1]
         image_BCYX = crops_BYXC.permute(0, 3, 1, 2).contiguous().float()
-        rig = pose_mouth(points_BK2, controls_B4, size)
+        rig = pose_mouth(points_BK2, controls_B8, size)
         row_Y = (torch.arange(size, device=image_BCYX.device, dtype=torch.float32) + 0.5)[:, None]
 
         column_BYX = row_Y.T - rig.shift_x[:, None] * _lip_height(rig, row_Y)

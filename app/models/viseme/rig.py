@@ -92,17 +92,17 @@ class Rig(NamedTuple):
     widest: torch.Tensor
 
 
-def pose_mouth(points_BK2: torch.Tensor, controls_B4: torch.Tensor, size: int) -> Rig:
+def pose_mouth(points_BK2: torch.Tensor, controls_B8: torch.Tensor, size: int) -> Rig:
     """Return how the mouths move.
 
     Zero controls close an open mouth and leave a closed one alone.
 
     Args:
         points_BK2: (B, 478, 2) float32, crop px.
-        controls_B4: (B, 4) float32 in [0, 1]: open, wide, round, close.
+        controls_B8: (B, 8) float32 in [0, 1], in the order of `controls.CONTROLS`.
         size: S.
     """
-    opening, wide, rounding, press = controls_B4[:, :, None].unbind(dim=1)
+    opening, press, rounding, _, wide, _, _, _ = controls_B8[:, :, None].unbind(dim=1)
     upper_BJ2, lower_BJ2 = points_BK2[:, INNER_LIP_UPPER], points_BK2[:, INNER_LIP_LOWER]
     face = _measure(points_BK2, size)
     half_width, reach = face.half_width, face.reach
