@@ -1,0 +1,76 @@
+"""Measures of one portrait on its own: how it trembles and how it blinks."""
+
+import numpy as np
+
+from app.face.analyzer import FaceAnalyzer
+from app.media.frames import decode_frames
+from app.pipeline.motion import idle_motion
+from app.quality.blinks import blink_spans, closure_seen
+from app.quality.passage import FPS, Passage
+from app.quality.sitter import Sitter
+from app.quality.studio import GROUP_FRAMES, Studio, encode
+from app.quality.table import Row
+from app.quality.watching import Watched, follow, watch
+from app.values import FrameGroup
+
+BLINKS_S = 300
+PER_MINUTE = (10, 25)
+LASTS_S = (0.1, 0.4)
+MOST_JITTER = 0.1
+
+
+def jitter(
+    studio: Studio, sitter: Sitter, passage: Passage, analyzer: FaceAnalyzer
+) -> float:
+    """Return by how much eyes and nose tremble more than in the encoded photo, % of eye distance.
+
+    Of a talk with `motion=none`, decoded from its MP4.
+    """
+    talked = studio.talk(sitter, passage, "ours")
+    still = np.broadcast_to(sitter.portrait.pixels, talked.shape)
+    seen = [
+        watch(decode_frames(encode(np.ascontiguousarray(frames))), analyzer, sitter.mesh.points)
+        for frames in (talked, still)
+    ]
+    return seen[0].jitter() - seen[1].jitter()
+
+
+def jitter_row(figures: dict[str, float]) -> Row:
+    """Return the row of the jitter by portrait."""
+    worst = max(figures, key=lambda name: figures[name])
+    return Row(
+        "motion=none: jitter of eyes and nose above the still's",
+        f"{float(np.mean(list(figures.values()))):+.2f} points",
+        f"at most {MOST_JITTER} points of eye distance",
+        figures[worst] <= MOST_JITTER,
+        f"{figures[worst]:+.2f} {worst}",
+    )
+
+
+def blink_row(studio: Studio, sitter: Sitter, analyzer: FaceAnalyzer, seed: int) -> Row:
+    """Return the row of the blinks that five minutes of idling show, as motion and as rendered."""
+    motion = idle_motion(BLINKS_S * int(FPS), FPS, seed)
+    planned = blink_spans(motion.closure.mean(axis=1), float(FPS))
+    seen = Watched(np.zeros((0, 478, 3), np.float32), np.zeros(0, np.bool_))
+    for start in range(0, len(motion), GROUP_FRAMES):
+        group = studio.move(sitter, motion[start : start + GROUP_FRAMES])
+        seen = _with(seen, group, analyzer, sitter)
+    spans = blink_spans(closure_seen(seen.openness), float(FPS))
+    lasts = spans[:, 1] - spans[:, 0]
+    rate = 60 * len(spans) / BLINKS_S
+    rate_met = PER_MINUTE[0] <= rate <= PER_MINUTE[1]
+    lasts_met = bool(len(lasts)) and LASTS_S[0] <= lasts.min() and lasts.max() <= LASTS_S[1]
+    return Row(
+        f"blinks in {BLINKS_S // 60} minutes, seen by the mesh",
+        f"{rate:.1f} a minute, {1000 * lasts.min(initial=9):.0f}-{1000 * lasts.max(initial=0):.0f} ms",
+        "10 to 25 a minute, 100-400 ms each",
+        rate_met and lasts_met,
+        f"the motion has {60 * len(planned) / BLINKS_S:.1f} a minute",
+    )
+
+
+def _with(seen: Watched, group: FrameGroup, analyzer: FaceAnalyzer, sitter: Sitter) -> Watched:
+    """Return what was seen and what more frames show."""
+    last = seen.points[-1] if len(seen.points) else sitter.mesh.points
+    more = follow(group.pixels, analyzer, last)
+    return Watched(np.concatenate([seen.points, more.points]), np.concatenate([seen.seen, more.seen]))

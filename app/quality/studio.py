@@ -1,0 +1,86 @@
+"""Renders talks in process as the server does, up to the encoder; and encodes them.
+
+T frames, H/W pixels.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.media.config import MediaConfig
+from app.media.mel import speech_windows
+from app.media.mp4 import Mp4Writer
+from app.models.viseme.net import VisemeNet
+from app.pipeline.motion import still_motion
+from app.pipeline.mouth import LowerFace, to_crop
+from app.quality.energy import EnergyMouth
+from app.quality.passage import FPS, Passage
+from app.quality.sitter import Sitter
+from app.runtime.eager import EagerEngine
+from app.values import FrameGroup, LipGroup, Motion, Sound
+from app.variants.puppet import Puppet
+from app.variants.viseme import Viseme
+
+Pixels = NDArray[np.uint8]
+Mouth = Literal["ours", "energy"]
+
+GROUP_FRAMES = 25
+
+
+class Studio:
+    """The embedded default, and beside it the same with an energy-only mouth."""
+
+    def __init__(self) -> None:
+        self.puppet = Puppet()
+        loud = VisemeNet()
+        loud.controls = EnergyMouth()  # type: ignore[assignment]
+        self._mouths: dict[Mouth, Viseme] = {
+            "ours": Viseme(),
+            "energy": Viseme(EagerEngine(loud, "cpu")),
+        }
+        self._crops = LowerFace(Viseme.crop_px)
+
+    def talk(
+        self, sitter: Sitter, passage: Passage, mouth: Mouth, motion: Motion | None = None
+    ) -> Pixels:
+        """Return the frames of a talk before encoding, (T, H, W, 3) uint8 RGB.
+
+        Args:
+            sitter: who talks.
+            passage: what is said.
+            mouth: by which net.
+            motion: of T frames; the photo holds still if absent.
+        """
+        motion = still_motion(passage.num_frames) if motion is None else motion
+        groups = []
+        for start in range(0, len(motion), GROUP_FRAMES):
+            stop = min(start + GROUP_FRAMES, len(motion))
+            group = self.move(sitter, motion[start:stop])
+            groups.append(self.speak(group, self.hear(passage, start, stop), mouth))
+        return np.concatenate(groups)
+
+    def move(self, sitter: Sitter, motion: Motion) -> FrameGroup:
+        """Return the frames of a head that moves and says nothing."""
+        return self.puppet.animate([(sitter.prepared, motion)])[0]
+
+    def hear(self, passage: Passage, start: int, stop: int) -> NDArray[np.float32]:
+        """Return the log-mel windows of frames [start, stop), (T, 80, 16) float32."""
+        speech = passage.speech
+        return speech_windows(speech.levels, speech.gain_db, FPS, start, stop)
+
+    def speak(self, group: FrameGroup, mel: NDArray[np.float32], mouth: Mouth) -> Pixels:
+        """Return frames whose mouths follow the speech."""
+        transforms = self._crops.place(group.points)
+        crops = self._crops.cut(group.pixels, transforms)
+        lips = LipGroup(crops, to_crop(group.points, transforms), mel)
+        painted = self._mouths[mouth].paint([lips])[0]
+        return self._crops.blend(group.pixels, crops, painted, transforms)
+
+
+def encode(frames: Pixels, sound: Sound | None = None) -> bytes:
+    """Return frames as the MP4 that the server would send."""
+    height, width = frames.shape[1:3]
+    writer = Mp4Writer(width, height, FPS, sound, MediaConfig(), num_frames=len(frames))
+    parts = [writer.write(frames[i : i + GROUP_FRAMES]) for i in range(0, len(frames), 25)]
+    return b"".join([*parts, writer.finish()])
