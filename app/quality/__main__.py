@@ -15,15 +15,14 @@ from app.errors import AppError
 from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
-from app.pipeline.motion import idle_motion
 from app.quality.cost import frame_cost_ms
 from app.quality.outside import largest_change, outside
-from app.quality.passage import FPS, Passage
+from app.quality.passage import Passage
 from app.quality.preference import Preference
 from app.quality.sheet import contact_sheet, liveliest, word_sheet
 from app.quality.sitter import Sitter, sit
 from app.quality.speech import passages
-from app.quality.stillness import blink_row, jitter, jitter_row
+from app.quality.stillness import blink_row, jitter, jitter_rows
 from app.quality.studio import Studio, encode
 from app.quality.table import Row, as_markdown, as_table
 from app.quality.verdicts import Talk, mouth_rows, picture_rows
@@ -87,7 +86,7 @@ class _Judge:
         }
         self._console.print("Blinking for five minutes")
         blinks = blink_row(self._studio, self._sitters[0], self._analyzer, self._seed)
-        rows = [*mouth_rows(talks), *picture_rows(talks), jitter_row(jitters), blinks]
+        rows = [*mouth_rows(talks), *picture_rows(talks), *jitter_rows(jitters), blinks]
         return [*rows, _cost_row(costs)]
 
     @property
@@ -110,13 +109,13 @@ class _Judge:
 
     def _talk(self, sitter: Sitter, passage: Passage) -> Talk:
         """Render a talk with both mouths, watch them, and write sheets and video."""
-        motion = idle_motion(passage.num_frames, FPS, self._seed)
         still = sitter.mesh.points
-        ours = self._studio.talk(sitter, passage, "ours", motion)
-        energy = self._studio.talk(sitter, passage, "energy", motion)
+        ours = self._studio.talk(sitter, passage, "ours", self._seed)
+        energy = self._studio.talk(sitter, passage, "energy", self._seed)
         seen, rival = (watch(frames, self._analyzer, still) for frames in (ours, energy))
         name = f"{sitter.name}-{passage.name}"
-        first = liveliest(seen.gap)
+        # By both mouths, so that neither chooses the word.
+        first = liveliest(seen.gap + rival.gap)
         words = [
             word_sheet(frames, watched.points, first)
             for frames, watched in ((ours, seen), (energy, rival))

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from app.topology import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
 
 HEAD_WIDE, HEAD_HIGH = 1.3, 1.35
-"""Half axes of the head with its hair and the room that it turns in: in face widths from cheek to
-cheek, and in face heights from forehead to chin."""
+"""Half axes of the head with its hair and the room that it turns in, 1.8 times its size: in face
+widths from cheek to cheek, and in face heights from forehead to chin."""
+
+HAIR_HIGH = 0.5
+"""How far hair rises above the forehead, in face heights."""
 
 SHOULDERS_WIDE = 2.5
 """How far the shoulders reach to each side of the chin, in face widths."""
@@ -29,15 +32,16 @@ def outside(points: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     across = flat[RIGHT_CHEEK] - flat[LEFT_CHEEK]
     face_width = float(np.linalg.norm(points[RIGHT_CHEEK] - points[LEFT_CHEEK]))
     face_height = float(np.linalg.norm(points[CHIN] - points[FOREHEAD]))
-    # Hair rises above the forehead as far as the neck reaches below the chin.
-    centre = (flat[FOREHEAD] + flat[CHIN]) / 2
+    crown = flat[FOREHEAD] + HAIR_HIGH * (flat[FOREHEAD] - flat[CHIN])
+    centre = (crown + flat[CHIN]) / 2
     inside = np.zeros((height, width), np.uint8)
     axes = (round(HEAD_WIDE * face_width), round(HEAD_HIGH * face_height))
     angle = float(np.degrees(np.arctan2(across[1], across[0])))
     middle = (round(float(centre[0])), round(float(centre[1])))
     cv2.ellipse(inside, middle, axes, angle, 0, 360, 1, -1)
     chin = np.clip(round(float(flat[CHIN, 1])), 0, height)
-    left, right = (round(float(flat[CHIN, 0]) + side * SHOULDERS_WIDE * face_width) for side in (-1, 1))
+    reach = SHOULDERS_WIDE * face_width
+    left, right = (round(float(flat[CHIN, 0]) + side * reach) for side in (-1, 1))
     inside[chin:, max(0, left) : max(0, right)] = 1
     return inside == 0
 

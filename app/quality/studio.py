@@ -12,7 +12,8 @@ from app.media.config import MediaConfig
 from app.media.mel import speech_windows
 from app.media.mp4 import Mp4Writer
 from app.models.viseme.net import VisemeNet
-from app.pipeline.motion import still_motion
+from app.pipeline.accents import accented
+from app.pipeline.motion import idle_motion, still_motion
 from app.pipeline.mouth import LowerFace, to_crop
 from app.quality.energy import EnergyMouth
 from app.quality.passage import FPS, Passage
@@ -42,7 +43,7 @@ class Studio:
         self._crops = LowerFace(Viseme.crop_px)
 
     def talk(
-        self, sitter: Sitter, passage: Passage, mouth: Mouth, motion: Motion | None = None
+        self, sitter: Sitter, passage: Passage, mouth: Mouth, seed: int | None = None
     ) -> Pixels:
         """Return the frames of a talk before encoding, (T, H, W, 3) uint8 RGB.
 
@@ -50,14 +51,16 @@ class Studio:
             sitter: who talks.
             passage: what is said.
             mouth: by which net.
-            motion: of T frames; the photo holds still if absent.
+            seed: of the idle motion; the photo holds still but for the mouth if absent.
         """
-        motion = still_motion(passage.num_frames) if motion is None else motion
-        groups = []
-        for start in range(0, len(motion), GROUP_FRAMES):
-            stop = min(start + GROUP_FRAMES, len(motion))
-            group = self.move(sitter, motion[start:stop])
-            groups.append(self.speak(group, self.hear(passage, start, stop), mouth))
+        frames, groups = passage.num_frames, []
+        for start in range(0, frames, GROUP_FRAMES):
+            count = min(GROUP_FRAMES, frames - start)
+            heard = self.hear(passage, start, start + count)
+            motion = still_motion(count)
+            if seed is not None:
+                motion = accented(idle_motion(count, FPS, seed, start), heard, FPS, seed, start)
+            groups.append(self.speak(self.move(sitter, motion), heard, mouth))
         return np.concatenate(groups)
 
     def move(self, sitter: Sitter, motion: Motion) -> FrameGroup:

@@ -52,10 +52,15 @@ def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
 def lips_for_piece(session: Session, piece: Piece, gain_db: float, span: Span) -> Lips:
     """Return the lip-sync of a piece of speech, whose first frame is that of the span."""
     config, models = session.args.lips, session.models
-    gain_db = gain_for(config, gain_db)
+    windows = windows_of_piece(piece, gain_for(config, gain_db), span)
+    return Lips(windows, models.paint, crops_for(config))
+
+
+def windows_of_piece(piece: Piece, gain_db: float, span: Span) -> Windows:
+    """Return the log-mel windows of a piece's frames, the first of which is that of the span."""
 
     def windows(first: int, last: int) -> NDArray[np.float32]:
         frames = (span.start + first, span.start + last)
         return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step)
 
-    return Lips(windows, models.paint, crops_for(config))
+    return windows
