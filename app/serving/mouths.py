@@ -13,15 +13,15 @@ from app.pipeline.mouth import LowerFace
 from app.pipeline.session import Crops, Lips, Windows
 from app.serving.take import Session
 from app.values import Speech
-from app.variants.config import CROP_PX, LipsConfig
+from app.variants.config import VISEME_CROPS_PX, LipsConfig
 from app.variants.wav2lip.whole_face import WholeFace
 
 
 def crops_for(config: LipsConfig) -> Crops:
-    """Return how a variant's crops are cut and put back."""
+    """Return how a variant's crops are cut and put back, for one session."""
     match config.variant:
         case "viseme":
-            return LowerFace(CROP_PX["viseme"])
+            return LowerFace(*VISEME_CROPS_PX)
         case "wav2lip":
             return WholeFace()
     assert_never(config.variant)
