@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -21,12 +22,13 @@ from app.quality.passage import Passage
 from app.quality.preference import Preference
 from app.quality.sheet import contact_sheet, liveliest, word_sheet
 from app.quality.sitter import Sitter, sit
-from app.quality.speech import passages
+from app.quality.speech import held_out, recordings
 from app.quality.stillness import blink_row, jitter, jitter_rows
 from app.quality.studio import Studio, encode
 from app.quality.table import Row, as_markdown, as_table
 from app.quality.verdicts import Talk, mouth_rows, picture_rows
 from app.quality.watching import watch
+from app.synthesis.utterance import SynthesisError
 from app.weights.store import WeightStore
 
 MAX_FRAME_MS = 16.7
@@ -55,43 +57,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Judge:
     """Renders all talks, watches them, and keeps what is to be looked at."""
 
-    def __init__(
-        self, args: argparse.Namespace, analyzer: FaceAnalyzer, console: Console
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, analyzer: FaceAnalyzer, console: Console) -> None:
         self._out: Path = args.out
         self._seed: int = args.seed
         self._console = console
         self._analyzer = analyzer
         self._studio = Studio()
         self._sitters = list(self._sat(args.portraits, args.size))
-        self._passages = passages(args.audio)
+        self._recordings = recordings(args.audio)
+        self._held_out = _spoken(args.seed, console)
         self._pairs = Preference(args.out / "pairs", args.seed)
 
     def rows(self) -> list[Row]:
         """Return the whole table."""
         self._out.mkdir(parents=True, exist_ok=True)
-        pairs = [(sitter, passage) for sitter in self._sitters for passage in self._recorded]
-        pairs += [
-            (self._sitters[i % len(self._sitters)], passage)
-            for i, passage in enumerate(p for p in self._passages if p.held_out)
-        ]
+        pairs = [(sitter, passage) for sitter in self._sitters for passage in self._recordings]
+        # In turn, because so many voices on every portrait would take hours.
+        pairs += zip(cycle(self._sitters), self._held_out, strict=False)
         talks = [self._talk(*pair) for pair in track(pairs, "Talks", console=self._console)]
-        demo = self._passages[0]
+        demo = self._recordings[0]
         jitters = {
             sitter.name: jitter(self._studio, sitter, demo, self._analyzer)
             for sitter in track(self._sitters, "Jitter", console=self._console)
         }
-        costs = {
-            sitter.name: frame_cost_ms(self._studio, sitter, demo) for sitter in self._sitters
-        }
+        costs = {sitter.name: frame_cost_ms(self._studio, sitter, demo) for sitter in self._sitters}
         self._console.print("Blinking for five minutes")
         blinks = blink_row(self._studio, self._sitters[0], self._analyzer, self._seed)
         rows = [*mouth_rows(talks), *picture_rows(talks), *jitter_rows(jitters), blinks]
         return [*rows, _cost_row(costs)]
-
-    @property
-    def _recorded(self) -> list[Passage]:
-        return [passage for passage in self._passages if not passage.held_out]
 
     def _sat(self, portraits: Sequence[Path], size_px: int) -> list[Sitter]:
         """Return the astronaut and the photos given; those refused are told of."""
@@ -138,6 +131,15 @@ class _Judge:
 
     def _write(self, name: str, sheet: "cv2.typing.MatLike") -> None:
         cv2.imwrite(str(self._out / f"{name}.png"), sheet[:, :, ::-1])
+
+
+def _spoken(seed: int, console: Console) -> list[Passage]:
+    """Return held-out speech; none where the engines that speak it are not installed."""
+    try:
+        return held_out(seed)
+    except SynthesisError as error:
+        console.print(f"No synthetic speech: {error}")
+        return []
 
 
 def _cost_row(costs_ms: dict[str, float]) -> Row:

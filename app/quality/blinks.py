@@ -23,7 +23,7 @@ def blink_spans(closure: Floats, fps: float) -> Floats:
     """
     spans = []
     for first, last in runs(closure > MOVING):
-        if closure[first:last].max() >= SHUT and 0 < first and last < len(closure):
+        if closure[first:last].max() >= SHUT and first > 0 and last < len(closure):
             fell = first - _crossing(closure[first], closure[first - 1])
             rose = last - 1 + _crossing(closure[last - 1], closure[last])
             spans.append((fell, rose))

@@ -100,7 +100,7 @@ def _shifted(gap: Floats, reference: Floats, shift: int) -> float:
     late, early = (gap[shift:], reference) if shift >= 0 else (gap, reference[-shift:])
     frames = min(len(late), len(early))
     late, early = late[:frames], early[:frames]
-    if frames < 2 or late.std() == 0 or early.std() == 0:
+    if frames < 2 or min(np.ptp(late), np.ptp(early)) < 1e-6:
         return 0.0
     return float(np.corrcoef(late, early)[0, 1])
 

@@ -56,4 +56,6 @@ def largest_change(
         photo: (H, W, 3) uint8.
         place: (H, W) bool.
     """
-    return max((int(cv2.absdiff(frame, photo)[place].max(initial=0)) for frame in frames), default=0)
+    return max(
+        (int(cv2.absdiff(frame, photo)[place].max(initial=0)) for frame in frames), default=0
+    )

@@ -14,7 +14,7 @@ from app.topology import INNER_LIP_LOWER, INNER_LIP_UPPER
 
 CELL_PX = 192
 COLUMNS = 8
-CLOSE_UP_EYES = 1.6
+CLOSE_UP_EYES = 1.1
 """Side of a mouth close-up, in distances between the outer eye corners."""
 
 CLOSE_UP_ZOOM = 3

@@ -1,9 +1,10 @@
 """Measures of one portrait on its own: how it trembles and how it blinks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.face.analyzer import FaceAnalyzer
 from app.media.frames import decode_frames
@@ -13,12 +14,12 @@ from app.quality.passage import FPS, Passage
 from app.quality.sitter import Sitter
 from app.quality.studio import GROUP_FRAMES, Studio, encode
 from app.quality.table import Row
-from app.quality.watching import Watched, follow, watch
-from app.values import FrameGroup
+from app.quality.watching import follow, watch
+from app.values import Motion
 
 BLINKS_S = 300
 PER_MINUTE = (10, 25)
-LASTS_S = (0.1, 0.4)
+LASTS_MS = (100, 400)
 MOST_JITTER = 0.1
 
 NOSE_BASE, LIP_TOP = 2, 0
@@ -80,26 +81,23 @@ def blink_row(studio: Studio, sitter: Sitter, analyzer: FaceAnalyzer, seed: int)
     """Return the row of the blinks that five minutes of idling show, as motion and as rendered."""
     motion = idle_motion(BLINKS_S * int(FPS), FPS, seed)
     planned = blink_spans(motion.closure.mean(axis=1), float(FPS))
-    seen = Watched(np.zeros((0, 478, 3), np.float32), np.zeros(0, np.bool_))
-    for start in range(0, len(motion), GROUP_FRAMES):
-        group = studio.move(sitter, motion[start : start + GROUP_FRAMES])
-        seen = _with(seen, group, analyzer, sitter)
+    seen = follow(_idling(studio, sitter, motion), analyzer, sitter.mesh.points)
     spans = blink_spans(closure_seen(seen.openness), float(FPS))
     lasts = spans[:, 1] - spans[:, 0]
+    shortest, longest = 1000 * lasts.min(initial=9), 1000 * lasts.max(initial=0)
     rate = 60 * len(spans) / BLINKS_S
     rate_met = PER_MINUTE[0] <= rate <= PER_MINUTE[1]
-    lasts_met = bool(len(lasts)) and LASTS_S[0] <= lasts.min() and lasts.max() <= LASTS_S[1]
+    lasts_met = bool(len(lasts)) and LASTS_MS[0] <= shortest <= longest <= LASTS_MS[1]
     return Row(
         f"blinks in {BLINKS_S // 60} minutes, seen by the mesh",
-        f"{rate:.1f} a minute, {1000 * lasts.min(initial=9):.0f}-{1000 * lasts.max(initial=0):.0f} ms",
+        f"{rate:.1f} a minute, {shortest:.0f}-{longest:.0f} ms",
         "10 to 25 a minute, 100-400 ms each",
         rate_met and lasts_met,
         f"the motion has {60 * len(planned) / BLINKS_S:.1f} a minute",
     )
 
 
-def _with(seen: Watched, group: FrameGroup, analyzer: FaceAnalyzer, sitter: Sitter) -> Watched:
-    """Return what was seen and what more frames show."""
-    last = seen.points[-1] if len(seen.points) else sitter.mesh.points
-    more = follow(group.pixels, analyzer, last)
-    return Watched(np.concatenate([seen.points, more.points]), np.concatenate([seen.seen, more.seen]))
+def _idling(studio: Studio, sitter: Sitter, motion: Motion) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames of a head that idles, few of them in memory at once."""
+    for start in range(0, len(motion), GROUP_FRAMES):
+        yield from studio.move(sitter, motion[start : start + GROUP_FRAMES]).pixels

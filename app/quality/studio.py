@@ -20,6 +20,7 @@ from app.quality.passage import FPS, Passage
 from app.quality.sitter import Sitter
 from app.runtime.eager import EagerEngine
 from app.values import FrameGroup, LipGroup, Motion, Sound
+from app.variants.config import VISEME_CROPS_PX
 from app.variants.puppet import Puppet
 from app.variants.viseme import Viseme
 
@@ -40,7 +41,6 @@ class Studio:
             "ours": Viseme(),
             "energy": Viseme(EagerEngine(loud, "cpu")),
         }
-        self._crops = LowerFace(Viseme.crop_px)
 
     def talk(
         self, sitter: Sitter, passage: Passage, mouth: Mouth, seed: int | None = None
@@ -54,13 +54,14 @@ class Studio:
             seed: of the idle motion; the photo holds still but for the mouth if absent.
         """
         frames, groups = passage.num_frames, []
+        crops = lower_face()
         for start in range(0, frames, GROUP_FRAMES):
             count = min(GROUP_FRAMES, frames - start)
             heard = self.hear(passage, start, start + count)
             motion = still_motion(count)
             if seed is not None:
                 motion = accented(idle_motion(count, FPS, seed, start), heard, FPS, seed, start)
-            groups.append(self.speak(self.move(sitter, motion), heard, mouth))
+            groups.append(self.speak(self.move(sitter, motion), heard, mouth, crops))
         return np.concatenate(groups)
 
     def move(self, sitter: Sitter, motion: Motion) -> FrameGroup:
@@ -72,13 +73,20 @@ class Studio:
         speech = passage.speech
         return speech_windows(speech.levels, speech.gain_db, FPS, start, stop)
 
-    def speak(self, group: FrameGroup, mel: NDArray[np.float32], mouth: Mouth) -> Pixels:
-        """Return frames whose mouths follow the speech."""
-        transforms = self._crops.place(group.points)
-        crops = self._crops.cut(group.pixels, transforms)
+    def speak(
+        self, group: FrameGroup, mel: NDArray[np.float32], mouth: Mouth, face: LowerFace
+    ) -> Pixels:
+        """Return frames whose mouths follow the speech; `face` is one session's."""
+        transforms = face.place(group.points)
+        crops = face.cut(group.pixels, transforms)
         lips = LipGroup(crops, to_crop(group.points, transforms), mel)
         painted = self._mouths[mouth].paint([lips])[0]
-        return self._crops.blend(group.pixels, crops, painted, transforms)
+        return face.blend(group.pixels, crops, painted, transforms)
+
+
+def lower_face() -> LowerFace:
+    """Return what cuts the mouths of one talk."""
+    return LowerFace(*VISEME_CROPS_PX)
 
 
 def encode(frames: Pixels, sound: Sound | None = None) -> bytes:

@@ -210,9 +210,7 @@ def project(prepared: Prepared, motion: Motion) -> NDArray[np.float32]:
     return (still + shift.cpu().numpy() / unit).astype(np.float32)
 
 
-def _shift(
-    prepared: Prepared, motion: Motion, places: NDArray[np.floating]
-) -> torch.Tensor:
+def _shift(prepared: Prepared, motion: Motion, places: NDArray[np.floating]) -> torch.Tensor:
     """Return how far T frames move places (T, N, 2), stage coordinates, on the device."""
     fields = prepared.tensors[1]
     size = (prepared.stage.height, prepared.stage.width)

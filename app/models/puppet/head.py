@@ -154,9 +154,7 @@ def head_fields(
     return np.stack([*fields, *border_factors(frame, stage, photo)]).astype(np.float32)
 
 
-def border_factors(
-    frame: HeadFrame, stage: Stage, photo: tuple[int, int]
-) -> tuple[Array, Array]:
+def border_factors(frame: HeadFrame, stage: Stage, photo: tuple[int, int]) -> tuple[Array, Array]:
     """Return factors (G, G) that turn movements in x and in y from px to stage coordinates.
 
     They fade to 0 at those borders of the photo, height and width px, that lie across the movement.

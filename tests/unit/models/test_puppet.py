@@ -96,7 +96,10 @@ def test_the_stage_lies_in_the_photo_in_whole_steps(mesh: FaceMesh, photo: tuple
 
 
 @given(
-    yaw=st.floats(-15, 15), pitch=st.floats(-10, 10), roll=st.floats(-12, 12), side=st.integers(0, 7)
+    yaw=st.floats(-15, 15),
+    pitch=st.floats(-10, 10),
+    roll=st.floats(-12, 12),
+    side=st.integers(0, 7),
 )
 @settings(max_examples=30, deadline=None)
 def test_origins_undo_the_displacement(yaw: float, pitch: float, roll: float, side: int) -> None:
