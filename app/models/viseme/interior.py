@@ -17,6 +17,10 @@ UPPER_SHOWS: Final = 0.026
 """How far upper teeth reach below the line of closed lips, in distances between the eyes."""
 
 
+FLESH: Final = 0.62
+"""How bright flesh inside the mouth is beside the lips, at most: of grey photos, too."""
+
+
 class Palette(NamedTuple):
     """Colours of the photo's inside of the mouth.
 
@@ -68,8 +72,8 @@ def palette(image_BCYX: torch.Tensor, marks: Landmarks) -> Palette:
 
     gap = (lower - upper)[:, :, 1].mean(dim=1, keepdim=True) / (EYES_OF_CROP * size)
     own = ramp(gap, 0.03, 0.07)
-    pale = 50 + 0.7 * bright
-    tooth = pale * (0.2 + 0.8 * skin / bright.clamp_min(1.0))
+    pale = 40 + 0.74 * bright
+    tooth = pale * (0.1 + 0.9 * skin / bright.clamp_min(1.0))
     # The photo's own teeth, where it shows them: the brightest spot between the lips.
     level, best = _luma(teeth_).max(dim=2)
     brightest = teeth_.gather(2, best[:, None].expand(-1, 3, -1))[:, :, 0]
@@ -77,6 +81,7 @@ def palette(image_BCYX: torch.Tensor, marks: Landmarks) -> Palette:
     # A power deepens the hue, as light does that has crossed flesh more than once.
     hue = lip / lip.amax(dim=1, keepdim=True).clamp_min(1.0)
     flesh = lip * (hue**3).clamp_min(0.3)
+    flesh = flesh * (FLESH * _luma(lip) / _luma(flesh).clamp_min(1.0)).clamp_max(1.0)
     parts = torch.stack([flesh, 0.7 * flesh + 0.3 * lip, 0.4 * flesh + 0.6 * lip, tooth], dim=2)
     return Palette(parts, own, tilt)
 
@@ -104,7 +109,7 @@ def paint_interior(
     # Beside teeth that the photo shows, painted ones stand in the same light.
     light = torch.lerp(light, torch.ones_like(light), 0.6 * colours.own[:, :, None])
     tilt = 1 + colours.tilt * columns.across.clamp(-1, 1)
-    light = light * ((1 - 0.35 * rig.rounding) * tilt)[:, None]
+    light = light * ((1 - 0.5 * rig.rounding) * tilt)[:, None]
 
     soft_px = max(size / 200, 1.0)
     upper = cover(row, mouth.upper, soft_px, 1.0)
@@ -114,7 +119,7 @@ def paint_interior(
     flesh, lit = _tongue(mouth, rig, row, eyes)
     deep = 0.18 + 0.14 * ramp(below_lip, 0.0, 0.15 * eyes)
     # Teeth in the shade take on the red of what surrounds them.
-    shade = (1 - far) * (1 - light) * 0.4
+    shade = (1 - far) * (1 - light) * 0.45
     weights = [
         far * (1 - flesh) * deep + shade,
         far * flesh * lit,

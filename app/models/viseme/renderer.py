@@ -120,7 +120,8 @@ def _upper_field(rig: Rig, columns: Columns, row_Y1: torch.Tensor) -> torch.Tens
 def _lower_field(rig: Rig, columns: Columns, row_Y1: torch.Tensor, size: int) -> torch.Tensor:
     """Return (B, Y, X), vertical displacement below the lips: lip, then jaw, then none."""
     below = row_Y1 - columns.lower[:, None]
-    chin = (rig.chin - rig.seam).clamp_min(size / 16)
+    chin_y = rig.face.chin + rig.jaw
+    chin = (chin_y - rig.seam).clamp_min(size / 16)
     lip = torch.minimum(rig.face.lip_lower, 0.4 * chin)[:, :, None]
     jaw = ramp(below, lip, chin[:, :, None])
     swollen = _swelling(rig, columns) * torch.minimum(below.clamp_min(0), lip)
@@ -128,7 +129,7 @@ def _lower_field(rig: Rig, columns: Columns, row_Y1: torch.Tensor, size: int) ->
     moved = move_lip + jaw * (columns.move_jaw[:, None] - move_lip)
     # Steeper than this, the skin under a dropping chin would fold over.
     room = torch.maximum(2.2 * rig.jaw.abs(), rig.jaw.new_tensor(0.07 * size))
-    floor = torch.minimum(rig.chin + 0.01 * size, 0.97 * size - room)
+    floor = torch.minimum(chin_y + 0.01 * size, 0.97 * size - room)
     return moved * (1 - ramp(row_Y1, floor[:, :, None], (floor + room)[:, :, None]))
 
 

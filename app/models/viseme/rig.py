@@ -155,7 +155,6 @@ class Rig(NamedTuple):
         seam: y of the mouth's middle where the closed lips meet.
         gape: largest gap between the lips.
         jaw: vertical displacement of the chin.
-        chin: y of the chin in the output.
         teeth: vertical displacement of the lower teeth from where they bite.
         swell: by what share of itself the lips' thickness grows, at least -0.5.
         rounding: in [0, 1], how far pucker and funnel bring the lips away from the teeth.
@@ -167,7 +166,6 @@ class Rig(NamedTuple):
     seam: torch.Tensor
     gape: torch.Tensor
     jaw: torch.Tensor
-    chin: torch.Tensor
     teeth: torch.Tensor
     swell: torch.Tensor
     rounding: torch.Tensor
@@ -228,16 +226,14 @@ def pose_mouth(marks: Landmarks, controls_B8: torch.Tensor, size: int) -> Rig:
     lips = _part(upper, lower, across, face, pose, size)
     gap = lips.lower - lips.upper
     tuck = _tucked(gap, across, face, pose)
-    own_upper, own_lower = (
-        _path(lip, column_X.expand_as(offset)) for lip in (marks.inner_upper, marks.inner_lower)
-    )
+    column_BX = column_X.expand_as(offset)
     chin = CHIN_FOLLOWS * lips.gap_of_jaw + CHIN_CLOSES * _at_middle(lips.seam - lower, offset)
     apart = ramp((lower - upper) / face.half_width, 2 * TOUCHING, 8 * TOUCHING)
     columns = Columns(
         across=across,
         shift_x=shift_x,
-        source_upper=own_upper + TOUCHING * face.half_width,
-        source_lower=own_lower,
+        source_upper=_path(marks.inner_upper, column_BX) + TOUCHING * face.half_width,
+        source_lower=_path(marks.inner_lower, column_BX),
         upper=lips.upper,
         lower=lips.lower,
         move_upper=lips.upper - upper + tuck,
@@ -251,7 +247,6 @@ def pose_mouth(marks: Landmarks, controls_B8: torch.Tensor, size: int) -> Rig:
         seam=_at_middle(lips.seam, offset),
         gape=_at_middle(gap, offset),
         jaw=chin,
-        chin=face.chin + chin,
         teeth=TEETH_FOLLOW * lips.gap_of_jaw,
         swell=pose.weighed(THICKER),
         rounding=(pose.pucker + pose.funnel).clamp_max(1.0),
@@ -261,9 +256,10 @@ def pose_mouth(marks: Landmarks, controls_B8: torch.Tensor, size: int) -> Rig:
 
 def _sideways(offset: torch.Tensor, face: Anatomy, pose: _Pose) -> torch.Tensor:
     """Return (B, S), horizontal displacement of columns `offset` away from the mouth's middle."""
-    inner = torch.minimum(0.8 * face.half_width, 0.5 * face.reach)
+    reach = torch.minimum((2.4 * face.half_width).clamp_max(0.4 * offset.shape[1]), face.reach)
+    inner = torch.minimum(0.8 * face.half_width, 0.5 * reach)
     wider = pose.weighed(WIDER).clamp_min(NARROWEST)
-    return wider * offset * (1 - ramp(offset.abs(), inner, face.reach))
+    return wider * offset * (1 - ramp(offset.abs(), inner, reach))
 
 
 def _tucked(gap: torch.Tensor, across: torch.Tensor, face: Anatomy, pose: _Pose) -> torch.Tensor:
@@ -315,7 +311,7 @@ def ramp(
 def _measure(marks: Landmarks, size: int) -> Anatomy:
     """Return the faces' lengths; meshes that make no sense get small mouths, never empty ones."""
     left, right = (marks.inner_upper[:, end, :, None] for end in (0, -1))
-    middle = (left[:, 0] + right[:, 0]) / 2
+    middle = ((left[:, 0] + right[:, 0]) / 2).clamp(0, size)
     half_width = ((right[:, 0] - left[:, 0]) / 2).clamp(size / 64, 0.24 * size)
     edge = torch.minimum(middle, size - middle).clamp_min(size / 8)
     return Anatomy(
@@ -327,7 +323,7 @@ def _measure(marks: Landmarks, size: int) -> Anatomy:
         lip_lower=_thickness(marks.inner_lower, marks.outer_lower, size),
         nose=marks.nose[:, :, 1],
         chin=marks.chin[:, :, 1],
-        reach=torch.minimum(2.4 * half_width, 0.96 * edge),
+        reach=torch.minimum((2.4 * half_width).clamp_min(0.7 * EYES_OF_CROP * size), 0.96 * edge),
     )
 
 

@@ -159,7 +159,7 @@ def test_own_teeth_stay_where_they_are() -> None:
 def test_jaw_follows_the_lower_lip() -> None:
     rest, opened = posed(REST), posed(controls(jaw=1))
     lip = float(opened.columns.lower[0, 128] - rest.columns.lower[0, 128])
-    chin = float(opened.chin - rest.chin)
+    chin = float(opened.jaw - rest.jaw)
     assert lip > 15
     assert 0.4 * lip < chin < 0.8 * lip
 
