@@ -7,6 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
@@ -19,7 +20,7 @@ from app.face.nets import FaceNets
 from app.quality.cost import frame_cost_ms
 from app.quality.outside import largest_change, outside
 from app.quality.passage import Passage
-from app.quality.preference import Preference
+from app.quality.preference import PAIRS, Preference
 from app.quality.sheet import contact_sheet, liveliest, word_sheet
 from app.quality.sitter import Sitter, sit
 from app.quality.speech import held_out, recordings
@@ -74,7 +75,11 @@ class _Judge:
         pairs = [(sitter, passage) for sitter in self._sitters for passage in self._recordings]
         # In turn, because so many voices on every portrait would take hours.
         pairs += zip(cycle(self._sitters), self._held_out, strict=False)
-        talks = [self._talk(*pair) for pair in track(pairs, "Talks", console=self._console)]
+        shown = set(np.linspace(0, len(pairs) - 1, PAIRS).round().tolist())
+        talks = [
+            self._talk(*pair, is_shown=number in shown)
+            for number, pair in enumerate(track(pairs, "Talks", console=self._console))
+        ]
         demo = self._recordings[0]
         jitters = {
             sitter.name: jitter(self._studio, sitter, demo, self._analyzer)
@@ -100,7 +105,7 @@ class _Judge:
                 self._console.print(f"{name} is refused: {error}")
         return sitters
 
-    def _talk(self, sitter: Sitter, passage: Passage) -> Talk:
+    def _talk(self, sitter: Sitter, passage: Passage, is_shown: bool) -> Talk:
         """Render a talk with both mouths, watch them, and write sheets and video."""
         still = sitter.mesh.points
         ours = self._studio.talk(sitter, passage, "ours", self._seed)
@@ -113,7 +118,8 @@ class _Judge:
             word_sheet(frames, watched.points, first)
             for frames, watched in ((ours, seen), (energy, rival))
         ]
-        self._pairs.add(*words)
+        if is_shown:
+            self._pairs.add(*words)
         self._write(name, contact_sheet(ours, seen.points))
         self._write(f"{name}-word", words[0])
         sound = passage.speech.sound

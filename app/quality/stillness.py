@@ -21,6 +21,7 @@ BLINKS_S = 300
 PER_MINUTE = (10, 25)
 LASTS_MS = (100, 400)
 MOST_JITTER = 0.1
+JITTER_FRAMES = 100
 
 NOSE_BASE, LIP_TOP = 2, 0
 NOSE_TO_LIP = 0.35
@@ -43,7 +44,7 @@ class Jitter:
 
 def jitter(studio: Studio, sitter: Sitter, passage: Passage, analyzer: FaceAnalyzer) -> Jitter:
     """Return the jitter of a talk with `motion=none`, decoded from its MP4."""
-    talked = studio.talk(sitter, passage, "ours")
+    talked = studio.talk(sitter, passage, "ours", limit=JITTER_FRAMES)
     still = np.ascontiguousarray(np.broadcast_to(sitter.portrait.pixels, talked.shape))
     points = sitter.mesh.points
     below = int(points[NOSE_BASE, 1] + NOSE_TO_LIP * (points[LIP_TOP, 1] - points[NOSE_BASE, 1]))

@@ -43,7 +43,12 @@ class Studio:
         }
 
     def talk(
-        self, sitter: Sitter, passage: Passage, mouth: Mouth, seed: int | None = None
+        self,
+        sitter: Sitter,
+        passage: Passage,
+        mouth: Mouth,
+        seed: int | None = None,
+        limit: int | None = None,
     ) -> Pixels:
         """Return the frames of a talk before encoding, (T, H, W, 3) uint8 RGB.
 
@@ -52,8 +57,9 @@ class Studio:
             passage: what is said.
             mouth: by which net.
             seed: of the idle motion; the photo holds still but for the mouth if absent.
+            limit: of the frames; all if absent.
         """
-        frames, groups = passage.num_frames, []
+        frames, groups = min(passage.num_frames, limit or passage.num_frames), []
         crops = lower_face()
         for start in range(0, frames, GROUP_FRAMES):
             count = min(GROUP_FRAMES, frames - start)

@@ -1,16 +1,18 @@
 """What is measured on meshes, of faces whose truth is known."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.face.analyzer import FaceAnalyzer
 from app.quality.watching import Watched, eye_distance, eye_openness, lip_gap, watch
 from app.topology import INNER_LIP_LOWER, INNER_LIP_UPPER, NOSE_TIP
 from app.values import BLENDSHAPES, FaceMesh
 from tests.fake_face import fake_mesh
+
+if TYPE_CHECKING:
+    from app.face.analyzer import FaceAnalyzer
 
 SIDE = 200
 
