@@ -24,6 +24,7 @@ REACH = 1.8
 
 BORDER_FADE = 0.45
 KERNEL_WIDTH = 0.07
+SHARPENINGS = 2
 MESH_REACH = 0.3
 SKULL_DEPTH = 0.5
 
@@ -168,17 +169,34 @@ def border_factors(frame: HeadFrame, stage: Stage, photo: tuple[int, int]) -> tu
 
 def _depth(points: Array, frame: HeadFrame, x: Array, y: Array, radius: Array) -> Array:
     """Return z from the pivot at places (G, G): the mesh's, fading into a round skull's."""
-    centre = frame.origin
-    places = np.stack([x.ravel(), y.ravel()], 1) - centre
-    knots = points[:, :2] - centre
-    squared = (places**2).sum(1)[:, None] + (knots**2).sum(1) - 2 * places @ knots.T
-    squared = np.maximum(squared, 0) / frame.height**2
-    kernel = (squared + KERNEL_WIDTH**2) ** -2
-    mesh_z = (kernel @ (points[:, 2] - frame.pivot[2])) / kernel.sum(1)
+    places = (np.stack([x.ravel(), y.ravel()], 1) - frame.origin) / frame.height
+    knots = (points[:, :2] - frame.origin) / frame.height
+    squared = _squared_distances(places, knots)
+    kernel, at_knots = _weights(squared), _weights(_squared_distances(knots, knots))
+    knot_z = points[:, 2] - frame.pivot[2]
+    # A mean over neighbours flattens a face by two fifths; what it loses is added to what it means.
+    meant_z = knot_z.copy()
+    for _ in range(SHARPENINGS):
+        meant_z += knot_z - at_knots @ meant_z
+    mesh_z = kernel @ meant_z
     near = 1 - smoothstep(np.sqrt(squared.min(1)) / MESH_REACH)
     skull_z = -SKULL_DEPTH * frame.height * np.maximum(1 - radius.ravel() ** 2, 0) ** 1.5
     depth: Array = (near * mesh_z + (1 - near) * skull_z).reshape(x.shape)
     return depth
+
+
+def _squared_distances(places: Array, knots: Array) -> Array:
+    """Return the squared distances of places (N, 2) and knots (K, 2): (N, K)."""
+    squared = (places**2).sum(1)[:, None] + (knots**2).sum(1) - 2 * places @ knots.T
+    distances: Array = np.maximum(squared, 0)
+    return distances
+
+
+def _weights(squared: Array) -> Array:
+    """Return how much each knot counts at each place, (N, K), by squared distances in heights."""
+    kernel = (squared + KERNEL_WIDTH**2) ** -2
+    weights: Array = kernel / kernel.sum(1, keepdims=True)
+    return weights
 
 
 def smoothstep(t: Array) -> Array:
