@@ -13,7 +13,7 @@ from app.pipeline.mouth import LowerFace
 from app.pipeline.session import Crops, Lips, Windows
 from app.serving.take import Session
 from app.values import Speech
-from app.variants.config import CROP_PX, LipsConfig
+from app.variants.config import CROP_PX, MEL_WINDOWS, LipsConfig
 from app.variants.wav2lip.whole_face import WholeFace
 
 
@@ -38,9 +38,10 @@ def gain_for(config: LipsConfig, gain_db: float) -> float:
 def windows_for(config: LipsConfig, speech: Speech, fps: Fraction) -> Windows:
     """Return the log-mel windows of any frames of a speech.
 
-    Silence follows the speech, so that a mouth that spoke to the end shuts with it.
+    Silence precedes and follows the speech, so that a mouth that spoke to the end shuts with it.
     """
-    return partial(speech_windows, speech.levels, gain_for(config, speech.gain_db), fps)
+    gain_db, window = gain_for(config, speech.gain_db), MEL_WINDOWS[config.variant]
+    return partial(speech_windows, speech.levels, gain_db, fps, window=window)
 
 
 def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
@@ -56,6 +57,7 @@ def lips_for_piece(session: Session, piece: Piece, gain_db: float, span: Span) -
 
     def windows(first: int, last: int) -> NDArray[np.float32]:
         frames = (span.start + first, span.start + last)
-        return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step)
+        window = MEL_WINDOWS[config.variant]
+        return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step, window)
 
     return Lips(windows, models.paint, crops_for(config))

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.strict import Settings
+from app.values import MelWindow
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -12,6 +13,12 @@ WeightSource = Literal["published", "seeded"]
 
 CROP_PX = {"viseme": 256, "wav2lip": 96}
 """Side of the square mouth crop that each lip-sync variant takes, px."""
+
+MEL_WINDOWS = {
+    "viseme": MelWindow(before=17, steps=32),
+    "wav2lip": MelWindow(before=0, steps=16),
+}
+"""What each lip-sync variant hears for a frame."""
 
 
 class PortraitConfig(Settings):
