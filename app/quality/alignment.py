@@ -8,17 +8,16 @@ S mel steps (80 per second), M mel bins (80), P sounds, N states.
 """
 
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from app.media.mel import SILENCE as QUIET
 from app.media.mel import STEPS_HZ
 from app.models.viseme.coarticulation import Segment
 from app.models.viseme.phonemes import PHONEMES, SILENCE, VOWELS
+from app.weights.embedded import embedded_tensors
 
 PHONES: Final = tuple(PHONEMES)
 """The sounds that the net tells apart, in the order of its outputs."""
@@ -65,8 +64,7 @@ def align(mel_MS: NDArray[np.float32], words: Sequence[Sequence[str]]) -> tuple[
 
 def log_likelihoods(mel_MS: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (S, P) float32, how well each sound explains each step, up to a constant per step."""
-    with as_file(files("app.quality").joinpath(WEIGHTS)) as path:
-        tensors = load_file(path)
+    tensors = embedded_tensors("app.quality", WEIGHTS)
     padded = np.pad(mel_MS, ((0, 0), (CONTEXT_STEPS, CONTEXT_STEPS)), constant_values=QUIET)
     value = padded * np.float32(0.25)
     for layer, dilation in enumerate(DILATIONS):

@@ -1,4 +1,4 @@
-"""The embedded variant of the lip-sync role: rules on the spectrum, and a mouth renderer."""
+"""The embedded variant of the lip-sync role: a small net that hears, and a mouth renderer."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.models.viseme.net import VisemeNet
 from app.runtime.choice import best_engine
 from app.runtime.config import RuntimeConfig
+from app.runtime.embedded import viseme_net
 from app.runtime.engine import Engine
 from app.values import LipGroup, ModelCard
 from app.variants.config import CROP_PX
@@ -22,7 +22,7 @@ GPU_CHUNK_FRAMES = 64
 
 
 class Viseme:
-    """Opens, widens, rounds and shuts the mouth of a photo after speech; needs no weights.
+    """Opens, widens, rounds and shuts the mouth of a photo after speech; its weights ship with it.
 
     Args:
         engine: runs a `VisemeNet`; by default the one that the settings ask for.
@@ -41,7 +41,7 @@ class Viseme:
         chunk_frames = CHUNK_FRAMES if device == "cpu" else GPU_CHUNK_FRAMES
         settings = runtime or RuntimeConfig()
         self._engine = (
-            engine or best_engine("viseme", VisemeNet(), device, settings, chunk_frames).engine
+            engine or best_engine("viseme", viseme_net(), device, settings, chunk_frames).engine
         )
         self.card = ModelCard(
             role="lips",
