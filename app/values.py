@@ -150,16 +150,26 @@ class Motion:
             as seen).
         closure: (T, 2) float32 in [0, 1], how far each eye is shut beyond the photo: the eye on
             the image's left, the eye on the image's right.
+        gesture: (T, 4) float32: gaze to the image's right and downwards, degrees away from the
+            photo's; how far the brows are raised, in [0, 1]; breath, in [-1, 1]. None is none.
     """
 
     pose: NDArray[np.float32]
     closure: NDArray[np.float32]
+    gesture: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.pose)
 
     def __getitem__(self, frames: slice) -> "Motion":
-        return Motion(self.pose[frames], self.closure[frames])
+        gesture = self.gesture if self.gesture is None else self.gesture[frames]
+        return Motion(self.pose[frames], self.closure[frames], gesture)
+
+    @property
+    def gestures(self) -> NDArray[np.float32]:
+        """The gesture, (T, 4); zeros where there is none."""
+        none = np.zeros((len(self), 4), np.float32)
+        return none if self.gesture is None else self.gesture
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -231,9 +231,9 @@ def _heard(draw: Draw) -> tuple[Tensor, ...]:
 def _puppets(draw: Draw) -> tuple[Tensor, ...]:
     slots = torch.arange(1024).expand(draw.batch, -1)
     return (
-        *(draw.levels(3, 512, 512).float(), 0.05 * draw.normal(5, 33, 33)),
-        *(1 + draw.normal(14, 1024).abs(), slots, 4 * draw.normal(3)),
-        draw.normal(2).abs().clamp(max=1),
+        *(draw.levels(3, 512, 512).float(), 0.05 * draw.normal(9, 33, 33)),
+        *(1 + draw.normal(17, 1024).abs(), slots, 4 * draw.normal(3)),
+        *(draw.normal(2).abs().clamp(max=1), draw.normal(4).clamp(-1, 1)),
     )
 
 

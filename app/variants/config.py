@@ -12,7 +12,11 @@ Device = Literal["auto", "cpu", "cuda"]
 WeightSource = Literal["published", "seeded"]
 
 CROP_PX = {"viseme": 256, "wav2lip": 96}
-"""Side of the square mouth crop that each lip-sync variant takes, px."""
+"""Side of the square mouth crop that each lip-sync variant takes, px; `viseme` takes any, and its
+engines are built for this one."""
+
+VISEME_CROPS_PX = (128, 192, 256, 384, 512)
+"""Sides of the mouth crops that are cut for `viseme`: the smaller the face, the less is drawn."""
 
 MEL_WINDOWS = {
     "viseme": MelWindow(before=17, steps=32),

@@ -150,12 +150,20 @@ def head_fields(
     radius = frame.radius(x, y)
     weight = 1 - smoothstep((radius - 1) / (REACH - 1))
     z = _depth(points, frame, x, y, radius)
+    fields = [weight * (x - frame.pivot[0]), weight * (y - frame.pivot[1]), weight * z]
+    return np.stack([*fields, *border_factors(frame, stage, photo)]).astype(np.float32)
+
+
+def border_factors(frame: HeadFrame, stage: Stage, photo: tuple[int, int]) -> tuple[Array, Array]:
+    """Return factors (G, G) that turn movements in x and in y from px to stage coordinates.
+
+    They fade to 0 at those borders of the photo, height and width px, that lie across the movement.
+    """
+    x, y = grid_nodes(stage)
     fade_px = BORDER_FADE * frame.height
     keep_x = smoothstep(np.minimum(x - 0.5, photo[1] - 0.5 - x) / fade_px)
     keep_y = smoothstep(np.minimum(y - 0.5, photo[0] - 0.5 - y) / fade_px)
-    fields = [weight * (x - frame.pivot[0]), weight * (y - frame.pivot[1]), weight * z]
-    factors = [keep_x * 2 / stage.width, keep_y * 2 / stage.height]
-    return np.stack([*fields, *factors]).astype(np.float32)
+    return keep_x * 2 / stage.width, keep_y * 2 / stage.height
 
 
 def _depth(points: Array, frame: HeadFrame, x: Array, y: Array, radius: Array) -> Array:

@@ -5,26 +5,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.models.viseme.controls import Controls, mel_centres_hz
+from app.models.viseme.controls import CONTROLS, Controls, mel_centres_hz
 from app.models.viseme.net import VisemeNet
 from app.models.viseme.renderer import MouthRenderer
-from app.models.viseme.rig import pose_mouth
+from app.models.viseme.rig import LANDMARKS, Landmarks, Rig, pose_mouth
 from tests.unit.models import mouths
 
-OPEN, WIDE, ROUND, CLOSE = range(4)
-REST = (0.0, 0.0, 0.0, 0.0)
+OPEN, CLOSE, ROUND, WIDE = (CONTROLS.index(name) for name in ("jaw", "close", "pucker", "stretch"))
+REST = (0.0,) * 8
 
 
-def draw(controls: tuple[float, ...], gap_px: float = 0.0) -> NDArray[np.int16]:
+def controls(**values: float) -> tuple[float, ...]:
+    """Return the controls that are named, the others 0."""
+    return tuple(values.get(name, 0.0) for name in CONTROLS)
+
+
+def draw(pose: tuple[float, ...], gap_px: float = 0.0) -> NDArray[np.int16]:
     """Return the drawn face's crop after the renderer, (256, 256, 3)."""
     with torch.inference_mode():
         drawn = MouthRenderer()(
             torch.from_numpy(mouths.crop(gap_px))[None],
             torch.from_numpy(mouths.mesh(gap_px))[None],
-            torch.tensor([controls]),
+            torch.tensor([pose]),
         )
     pixels: NDArray[np.int16] = drawn[0].numpy().astype(np.int16)
     return pixels
+
+
+def posed(pose: tuple[float, ...], gap_px: float = 0.0) -> Rig:
+    """Return how the drawn face's mouth moves in its crop of 256 px."""
+    mesh = torch.from_numpy(mouths.mesh(gap_px))[None]
+    marks = Landmarks.of_mesh(mesh, torch.tensor(LANDMARKS))
+    return pose_mouth(marks, torch.tensor([pose]), 256)
 
 
 def spectrum(*peaks: tuple[float, float, float], floor_db: float = -60.0) -> torch.Tensor:
@@ -45,10 +57,10 @@ M = spectrum((250, 130, -18), (1100, 200, -42), (2300, 300, -48))
 
 
 def listen(*windows: torch.Tensor) -> NDArray[np.float32]:
-    """Return (B, 4), the controls of log-mel windows."""
+    """Return (B, 8), the controls of log-mel windows."""
     with torch.inference_mode():
-        controls: NDArray[np.float32] = Controls()(torch.stack(windows)).numpy()
-    return controls
+        heard: NDArray[np.float32] = Controls()(torch.stack(windows)).numpy()
+    return heard
 
 
 def test_silence_is_rest() -> None:
@@ -99,10 +111,10 @@ def test_what_comes_first_counts_most() -> None:
 @settings(max_examples=25, deadline=None)
 def test_controls_stay_in_range(seed: int) -> None:
     mel = np.random.default_rng(seed).uniform(-4, 4, (4, 80, 16)).astype(np.float32)
-    controls = listen(*torch.from_numpy(mel))
-    assert np.isfinite(controls).all()
-    assert controls.min() >= 0
-    assert controls.max() <= 1
+    heard = listen(*torch.from_numpy(mel))
+    assert np.isfinite(heard).all()
+    assert heard.min() >= 0
+    assert heard.max() <= 1
 
 
 def test_rest_returns_a_closed_mouth_unchanged() -> None:
@@ -111,18 +123,18 @@ def test_rest_returns_a_closed_mouth_unchanged() -> None:
 
 def test_opening_shows_the_inside_and_more_of_it_the_wider() -> None:
     before = mouths.crop().astype(np.int16)
-    dark = [int((draw((o, 0, 0, 0)).sum(axis=2) < 200).sum()) for o in (0.0, 0.4, 0.7, 1.0)]
+    dark = [int((draw(controls(jaw=o)).sum(axis=2) < 200).sum()) for o in (0.0, 0.4, 0.7, 1.0)]
     assert dark[0] == 0
     assert dark[0] < dark[1] < dark[2] < dark[3]
     middle = slice(96, 160)
-    changed = np.abs(draw((0.7, 0, 0, 0)) - before).max(axis=2)[72:110, middle]
+    changed = np.abs(draw(controls(jaw=0.7)) - before).max(axis=2)[72:110, middle]
     assert (changed > 40).mean() > 0.15
 
 
 def test_teeth_show_beneath_the_upper_lip() -> None:
-    column = draw((1.0, 0, 0, 0))[:, 128].mean(axis=1)
-    rig = pose_mouth(torch.from_numpy(mouths.mesh())[None], torch.tensor([[1.0, 0, 0, 0]]), 256)
-    top, bottom = int(rig.upper[0, 128]), int(rig.lower[0, 128])
+    column = draw(controls(jaw=1))[:, 128].mean(axis=1)
+    rig = posed(controls(jaw=1))
+    top, bottom = int(rig.columns.upper[0, 128]), int(rig.columns.lower[0, 128])
     assert bottom - top > 15
     assert column[top + 2 : top + 6].max() > 100
     assert column[(top + 2 * bottom) // 3] < 70
@@ -139,30 +151,25 @@ def test_rest_closes_an_open_mouth() -> None:
 
 
 def test_own_teeth_stay_where_they_are() -> None:
-    before, drawn = mouths.crop(22.0).astype(np.int16), draw((0.8, 0, 0, 0), 22.0)
+    before, drawn = mouths.crop(22.0).astype(np.int16), draw(controls(jaw=1), 22.0)
     teeth = (slice(85, 92), slice(112, 144))
     assert np.abs(before[teeth] - drawn[teeth]).max() <= 1
 
 
 def test_jaw_follows_the_lower_lip() -> None:
-    rest, opened = (
-        pose_mouth(torch.from_numpy(mouths.mesh())[None], torch.tensor([[o, 0.0, 0.0, 0.0]]), 256)
-        for o in (0.0, 1.0)
-    )
-    lip = float(opened.lower[0, 128] - rest.lower[0, 128])
-    chin = float(opened.chin - rest.chin)
+    rest, opened = posed(REST), posed(controls(jaw=1))
+    lip = float(opened.columns.lower[0, 128] - rest.columns.lower[0, 128])
+    chin = float(opened.jaw - rest.jaw)
     assert lip > 15
     assert 0.4 * lip < chin < 0.8 * lip
 
 
-@pytest.mark.parametrize(
-    ("control", "sign"), [((0.0, 1.0, 0.0, 0.0), 1), ((0.0, 0.0, 1.0, 0.0), -1)]
-)
-def test_wide_and_round_move_the_corners(control: tuple[float, ...], sign: int) -> None:
+@pytest.mark.parametrize(("pose", "sign"), [(controls(stretch=1), 1), (controls(pucker=1), -1)])
+def test_stretch_and_pucker_move_the_corners(pose: tuple[float, ...], sign: int) -> None:
     def lip_width(pixels: NDArray[np.int16]) -> int:
         return int((pixels[84, :, 1] < 110).sum())
 
-    change = lip_width(draw(control)) - lip_width(draw(REST))
+    change = lip_width(draw(pose)) - lip_width(draw(REST))
     assert 6 <= sign * change <= 24
 
 
@@ -170,26 +177,26 @@ def test_pressing_thins_the_lips() -> None:
     def red(pixels: NDArray[np.int16]) -> int:
         return int((pixels[:, 128, 1] < 110).sum())
 
-    assert red(draw((0, 0, 0, 1))) < red(draw(REST))
+    assert red(draw(controls(close=1))) < red(draw(REST))
 
 
 @pytest.mark.parametrize("gap_px", [0.0, 22.0])
 def test_nothing_moves_at_the_border_or_above_the_nose(gap_px: float) -> None:
-    change = np.abs(draw((1.0, 0.5, 0.5, 0.3), gap_px) - mouths.crop(gap_px)).max(axis=2)
+    change = np.abs(
+        draw(controls(jaw=1, stretch=0.5, pucker=0.5, close=0.3), gap_px) - mouths.crop(gap_px)
+    ).max(axis=2)
     assert change[:40].max() == 0
     assert change[-6:].max() == 0
     assert change[:, :6].max() == 0
     assert change[:, -6:].max() == 0
 
 
-@given(
-    controls=st.tuples(*[st.floats(0, 1, width=32)] * 4), gap_px=st.sampled_from([0.0, 6.0, 22.0])
-)
+@given(pose=st.tuples(*[st.floats(0, 1, width=32)] * 8), gap_px=st.sampled_from([0.0, 6.0, 22.0]))
 @settings(max_examples=25, deadline=None)
-def test_lips_never_cross_and_layers_never_fold(controls: tuple[float, ...], gap_px: float) -> None:
-    rig = pose_mouth(torch.from_numpy(mouths.mesh(gap_px))[None], torch.tensor([controls]), 256)
-    assert (rig.lower - rig.upper).min() >= -1e-3
-    column = torch.arange(256) + 0.5 - rig.shift_x[0]
+def test_lips_never_cross_and_layers_never_fold(pose: tuple[float, ...], gap_px: float) -> None:
+    columns = posed(pose, gap_px).columns
+    assert (columns.lower - columns.upper).min() >= -1e-3
+    column = torch.arange(256) + 0.5 - columns.shift_x[0]
     assert (column[1:] - column[:-1]).min() > 0.05
 
 
@@ -212,6 +219,6 @@ def test_degenerate_meshes_give_finite_crops() -> None:
     points = torch.full((1, 478, 2), 128.0)
     crop = torch.from_numpy(mouths.crop())[None]
     with torch.inference_mode():
-        drawn = MouthRenderer()(crop, points, torch.ones((1, 4)))
+        drawn = MouthRenderer()(crop, points, torch.ones((1, 8)))
     assert drawn.shape == (1, 256, 256, 3)
     assert (drawn[:, :, :4] == crop[:, :, :4]).all()

@@ -73,6 +73,19 @@ def test_an_item_does_not_depend_on_the_others() -> None:
     assert np.abs(alone.astype(int) - among).max() <= 1
 
 
+def test_crops_of_several_sides_come_back_apart() -> None:
+    large = group(3, -1.0)
+    points = large.points * np.float32(0.5)
+    small = LipGroup(large.crops[:, ::2, ::2].copy(), points, large.mel)
+    model = Viseme()
+    painted = model.paint([small, large, small])
+    assert [crops.shape[1] for crops in painted] == [128, 256, 128]
+    (alone,) = model.paint([small])
+    assert (painted[0] == painted[2]).all()
+    assert np.abs(painted[0].astype(int) - alone).max() <= 1
+    assert (alone != small.crops).any()
+
+
 def test_chunks_change_nothing() -> None:
     items = [
         LipGroup(
