@@ -1,6 +1,6 @@
 """The values that cross rooms: frozen dataclasses over numpy arrays.
 
-T frames of a group, H/W pixels, S mel steps, K mesh points (478).
+T frames of a group, H/W pixels (W also steps of a mel window), S mel steps, K mesh points (478).
 Image coordinates: x right, y down, in pixels, origin at the top-left corner of the image, so that
 the centre of the first pixel is (0.5, 0.5).
 """
@@ -127,6 +127,19 @@ class Speech:
     sound: Sound
 
 
+@dataclass(frozen=True, slots=True)
+class MelWindow:
+    """Which steps of the log-mel a lip-sync model hears for a frame; 80 steps are a second.
+
+    Attributes:
+        before: how many steps before the frame's own the window starts, >= 0.
+        steps: of the window, W; more than `before`.
+    """
+
+    before: int
+    steps: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
     """How the head moves, one row per frame.
@@ -181,7 +194,8 @@ class LipGroup:
     Attributes:
         crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; S is the model's `crop_px`.
         points: (T, 478, 2) float32, the mesh points in crop px.
-        mel: (T, 80, 16) float32 in [-4, 4], the log-mel window of each frame.
+        mel: (T, 80, W) float32 in [-4, 4], the log-mel window of each frame; which steps it holds
+            is the model's.
     """
 
     crops: NDArray[np.uint8]

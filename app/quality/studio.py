@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.media.config import MediaConfig
-from app.media.mel import speech_windows
+from app.media.mel import WAV2LIP_WINDOW, speech_windows
 from app.media.mp4 import Mp4Writer
 from app.models.viseme.net import VisemeNet
 from app.pipeline.accents import accented
@@ -19,8 +19,8 @@ from app.quality.energy import EnergyMouth
 from app.quality.passage import FPS, Passage
 from app.quality.sitter import Sitter
 from app.runtime.eager import EagerEngine
-from app.values import FrameGroup, LipGroup, Motion, Sound
-from app.variants.config import VISEME_CROPS_PX
+from app.values import FrameGroup, LipGroup, MelWindow, Motion, Sound
+from app.variants.config import MEL_WINDOWS, VISEME_CROPS_PX
 from app.variants.puppet import Puppet
 from app.variants.viseme import Viseme
 
@@ -64,9 +64,10 @@ class Studio:
         for start in range(0, frames, GROUP_FRAMES):
             count = min(GROUP_FRAMES, frames - start)
             heard = self.hear(passage, start, start + count)
+            stressed = self.hear(passage, start, start + count, WAV2LIP_WINDOW)
             motion = still_motion(count)
             if seed is not None:
-                motion = accented(idle_motion(count, FPS, seed, start), heard, FPS, seed, start)
+                motion = accented(idle_motion(count, FPS, seed, start), stressed, FPS, seed, start)
             groups.append(self.speak(self.move(sitter, motion), heard, mouth, crops))
         return np.concatenate(groups)
 
@@ -74,10 +75,12 @@ class Studio:
         """Return the frames of a head that moves and says nothing."""
         return self.puppet.animate([(sitter.prepared, motion)])[0]
 
-    def hear(self, passage: Passage, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the log-mel windows of frames [start, stop), (T, 80, 16) float32."""
+    def hear(
+        self, passage: Passage, start: int, stop: int, window: MelWindow = MEL_WINDOWS["viseme"]
+    ) -> NDArray[np.float32]:
+        """Return the log-mel windows of frames [start, stop), (T, 80, W) float32."""
         speech = passage.speech
-        return speech_windows(speech.levels, speech.gain_db, FPS, start, stop)
+        return speech_windows(speech.levels, speech.gain_db, FPS, start, stop, window=window)
 
     def speak(
         self, group: FrameGroup, mel: NDArray[np.float32], mouth: Mouth, face: LowerFace

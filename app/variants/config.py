@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.strict import Settings
+from app.values import MelWindow
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -16,6 +17,12 @@ engines are built for this one."""
 
 VISEME_CROPS_PX = (128, 192, 256, 384, 512)
 """Sides of the mouth crops that are cut for `viseme`: the smaller the face, the less is drawn."""
+
+MEL_WINDOWS = {
+    "viseme": MelWindow(before=17, steps=32),
+    "wav2lip": MelWindow(before=0, steps=16),
+}
+"""What each lip-sync variant hears for a frame."""
 
 
 class PortraitConfig(Settings):

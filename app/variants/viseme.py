@@ -1,4 +1,4 @@
-"""The embedded variant of the lip-sync role: rules on the spectrum, and a mouth renderer."""
+"""The embedded variant of the lip-sync role: a small net that hears, and a mouth renderer."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.models.viseme.net import VisemeNet
 from app.runtime.choice import best_engine
 from app.runtime.config import RuntimeConfig
 from app.runtime.eager import EagerEngine
+from app.runtime.embedded import viseme_net
 from app.runtime.engine import Engine
 from app.values import LipGroup, ModelCard
 from app.variants.config import CROP_PX
@@ -24,7 +24,7 @@ GPU_RUN_PX = 1 << 22
 
 
 class Viseme:
-    """Opens, widens, rounds and shuts the mouth of a photo after speech; needs no weights.
+    """Opens, widens, rounds and shuts the mouth of a photo after speech; its weights ship with it.
 
     Args:
         engine: runs a `VisemeNet`; by default the one that the settings ask for.
@@ -83,7 +83,7 @@ class _AnySide(EagerEngine):
     """Runs crops of any side, as many at once as suit it."""
 
     def __init__(self, device: str) -> None:
-        super().__init__(VisemeNet(), device)
+        super().__init__(viseme_net(), device)
         self._run_px = _run_px(device)
 
     def run(self, *inputs: torch.Tensor) -> torch.Tensor:
@@ -97,7 +97,7 @@ class _AnySide(EagerEngine):
 def _engine(device: str, runtime: RuntimeConfig) -> Engine:
     """Return the engine that the settings ask for."""
     chunk_frames = _run_px(device) // Viseme.crop_px**2
-    return best_engine("viseme", VisemeNet(), device, runtime, chunk_frames).engine
+    return best_engine("viseme", viseme_net(), device, runtime, chunk_frames).engine
 
 
 def _run_px(device: str) -> int:

@@ -10,12 +10,12 @@ held and closures are full; the rates also depend on the control.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.viseme.phonemes import BILABIALS, CONTROLS, PHONEMES, SILENCE
+from app.models.viseme.phonemes import BILABIALS, CONTROLS, GAP_OF, PHONEMES, SILENCE
 
 CLOSE: Final = CONTROLS.index("close")
 
@@ -86,12 +86,22 @@ def mouth_track(segments: Sequence[Segment], times_s: NDArray[np.float64]) -> ND
 
 
 def opening(controls: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how far the inner lips are apart, (..., ) float32 in [0, 1], from (..., 8) controls.
+    """Return how far the inner lips are apart, (...) float32 >= 0, from (..., 8) controls.
 
-    1 is a wide open vowel; the unit's size is the renderer's.
+    In units of the gap that the jaw alone opens at its widest: `JAW_GAP` eye distances.
     """
-    value = dict(zip(CONTROLS, np.moveaxis(controls, -1, 0), strict=True))
-    return np.asarray(value["jaw"] * (1 - value["close"]), np.float32)
+    return np.asarray(gap(*np.moveaxis(controls, -1, 0)), np.float32)
+
+
+def gap(*controls: Any) -> Any:  # noqa: ANN401
+    """Return the lips' gap as `opening`, from each of the eight controls: arrays or tensors."""
+    value = dict(zip(CONTROLS, controls, strict=True))
+    jaw, pucker = value["jaw"], value["pucker"]
+    parted = GAP_OF["jaw"] * jaw * (1 - 0.3 * pucker)
+    parted = parted + GAP_OF["funnel"] * value["funnel"] * (1 - 0.5 * jaw)
+    parted = parted + GAP_OF["pucker"] * pucker
+    parted = parted + GAP_OF["upper"] * value["upper"] + GAP_OF["lower"] * value["lower"]
+    return parted * (1 - value["close"])
 
 
 def _joined(segments: Sequence[Segment]) -> list[Segment]:

@@ -26,6 +26,12 @@ CONTROLS: Final = ("jaw", "close", "pucker", "funnel", "stretch", "upper", "lowe
 - tongue: brings the tongue's tip up behind or between the teeth (th, l; less for t, d, n).
 """
 
+GAP_OF: Final = {"jaw": 1.0, "funnel": 0.38, "pucker": 0.08, "upper": 0.2, "lower": 0.25}
+"""How far each control alone parts the lips, a jaw's widest gap being 1; `rig` draws it so."""
+
+JAW_GAP: Final = 0.17
+"""That widest gap of a mouth of usual size, as a share of the outer eye corners' distance."""
+
 SILENCE: Final = "_"
 
 VOWELS: Final = frozenset(["a", "A", "Q", "{", "E", "3", "@", "V", "O", "o", "e", "2", "9", "8"]) | {
@@ -55,7 +61,7 @@ _Strengths = Mapping[str, float]
 # Strengths per class of sounds: "all" for those that are not named.
 _VOWEL: _Strengths = {"all": 1.0}
 _BILABIAL: _Strengths = {"all": 0.3, "jaw": 2.0, "close": 25.0, "upper": 0.8, "lower": 0.8}
-_LABIODENTAL: _Strengths = {"all": 0.4, "jaw": 3.0, "upper": 4.0, "lower": 4.0, "close": 2.0}
+_LABIODENTAL: _Strengths = {"all": 1.0, "jaw": 5.0, "funnel": 4.0, "upper": 4.0, "lower": 4.0}
 _SIBILANT: _Strengths = {"all": 0.7, "jaw": 3.0, "upper": 1.5, "lower": 1.5}
 _ROUNDED: _Strengths = {"all": 1.0, "jaw": 3.0, "funnel": 2.5, "pucker": 1.5}
 _TIP: _Strengths = {"all": 0.3, "jaw": 1.2, "tongue": 2.0}
@@ -106,8 +112,8 @@ PHONEMES: Final[Mapping[str, Shape]] = MappingProxyType(
         "p": _shape(_BILABIAL, jaw=0.08, close=1.0),
         "b": _shape(_BILABIAL, jaw=0.08, close=1.0),
         "m": _shape(_BILABIAL, jaw=0.06, close=1.0),
-        "f": _shape(_LABIODENTAL, jaw=0.12, upper=0.40),
-        "v": _shape(_LABIODENTAL, jaw=0.12, upper=0.35),
+        "f": _shape(_LABIODENTAL, jaw=0.09, upper=0.30),
+        "v": _shape(_LABIODENTAL, jaw=0.09, upper=0.30),
         "B": _shape(_GLIDE, jaw=0.15, close=0.3),
         # Teeth together.
         "s": _shape(_SIBILANT, jaw=0.12, stretch=0.35, upper=0.20, lower=0.30, tongue=0.1),
