@@ -2,7 +2,8 @@
 
 import io
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.demo.run import demo_speech
 from app.models.viseme.coarticulation import Segment, mouth_track, opening
 from app.models.viseme.phonemes import BILABIALS, CONTROLS, PHONEMES, VOWELS
 from app.quality.passage import FPS, Floats, Passage, Reference, recording
+from app.quality.transcript import segments_of
 from app.synthesis.corpus import Counts, utterances
 from app.synthesis.utterance import Utterance
 from app.timeline import frame_count
@@ -25,15 +27,20 @@ OPEN_JAW, CLOSE_JAW = 0.6, 0.32
 _JAW = CONTROLS.index("jaw")
 
 
-def recordings(paths: Sequence[Path]) -> list[Passage]:
+def recordings(paths: Sequence[Path], texts: Mapping[str, str]) -> list[Passage]:
     """Return the demo's speech and the recordings.
+
+    Args:
+        paths: of the recordings.
+        texts: what is said in some of them, by their file's name.
 
     Raises:
         AppError: a recording is refused.
         OSError: it cannot be read.
+        SynthesisError: there are texts, and espeak-ng is not installed.
     """
     given = [recording(path.name, path.read_bytes()) for path in paths]
-    return [recording("demo", demo_speech()), *given]
+    return [recording("demo", demo_speech()), *(_told(each, texts) for each in given)]
 
 
 def held_out(seed: int) -> list[Passage]:
@@ -61,6 +68,14 @@ def reference_of(segments: Sequence[Segment], num_frames: int) -> Reference:
         open_vowels=_spans(segments, {phone for phone in jaws if jaws[phone] >= OPEN_JAW}),
         close_vowels=_spans(segments, {phone for phone in jaws if jaws[phone] <= CLOSE_JAW}),
     )
+
+
+def _told(heard: Passage, texts: Mapping[str, str]) -> Passage:
+    """Return a recording with its reference, if its words are known."""
+    if heard.name not in texts:
+        return heard
+    segments = segments_of(heard.speech, texts[heard.name])
+    return replace(heard, reference=reference_of(segments, heard.num_frames))
 
 
 def _passage(name: str, said: Utterance) -> Passage:
