@@ -9,7 +9,7 @@ import torch
 
 from app.models.puppet import warp
 
-LEAST_AREA = 0.15
+LEAST_AREA = 0.12
 """No cell of the grid shrinks below this share of its area."""
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
