@@ -192,7 +192,8 @@ class LipGroup:
     """Mouth crops of consecutive frames of one session, and the speech that goes with them.
 
     Attributes:
-        crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; S is the model's `crop_px`.
+        crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; `wav2lip` takes S of
+            its `crop_px` only, `viseme` any.
         points: (T, 478, 2) float32, the mesh points in crop px.
         mel: (T, 80, W) float32 in [-4, 4], the log-mel window of each frame; which steps it holds
             is the model's.

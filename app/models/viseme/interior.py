@@ -16,7 +16,6 @@ from app.models.viseme.teeth import Row, cover, lower_row, upper_row
 UPPER_SHOWS: Final = 0.026
 """How far upper teeth reach below the line of closed lips, in distances between the eyes."""
 
-
 FLESH: Final = 0.62
 """How bright flesh inside the mouth is beside the lips, at most: of grey photos, too."""
 

@@ -78,7 +78,7 @@ def _origins(rig: Rig, size: int) -> torch.Tensor:
     origins = torch.where(centre_S[:, None] < line_BX[:, None], upper, lower)
     still = centre_S * (2 / size) - 1
     still_YX2 = torch.stack(torch.meshgrid(still, still, indexing="xy"), -1)
-    return origins.view(-1, size, size, 2).add_(still_YX2)
+    return origins.reshape(-1, size, size, 2).add_(still_YX2)
 
 
 def _at_nodes(columns_BAX: torch.Tensor, cells: int) -> torch.Tensor:
@@ -128,7 +128,7 @@ def _lower_field(rig: Rig, columns: Columns, row_Y1: torch.Tensor, size: int) ->
     move_lip = columns.move_lower[:, None] + swollen
     moved = move_lip + jaw * (columns.move_jaw[:, None] - move_lip)
     # Steeper than this, the skin under a dropping chin would fold over.
-    room = torch.maximum(2.2 * rig.jaw.abs(), rig.jaw.new_tensor(0.07 * size))
+    room = (2.2 * rig.jaw.abs()).clamp_min(0.07 * size)
     floor = torch.minimum(chin_y + 0.01 * size, 0.97 * size - room)
     return moved * (1 - ramp(row_Y1, floor[:, :, None], (floor + room)[:, :, None]))
 
@@ -147,10 +147,8 @@ def _mouth(
     size: int,
 ) -> torch.Tensor:
     """Return the patch's pixels, (B, 3, N): lips, and between them the mouth's inside."""
-    index = patch.columns[:, None]
-    columns = rig.columns.resampled(
-        lambda all_: all_.gather(2, index.expand(-1, all_.shape[1], -1))
-    )
+    index = patch.columns[:, None].expand(-1, len(rig.columns), -1)
+    columns = rig.columns.resampled(lambda all_: all_.gather(2, index))
     row = patch.rows
     inside = paint_interior(colours, rig, columns, patch, size)
     # The photo's own inside of the mouth, where it shows one.

@@ -295,7 +295,9 @@ def _part(
     seam = upper + UPPER_CLOSING * (lower - upper)
     gap = (by_jaw + by_rounding * eyes * apart) * lens
     drop = CORNER_DROP * by_jaw * (1 - ramp(across.abs(), 0.6, face.reach / face.half_width))
-    to_upper = seam + drop - UPPER_OPENING * gap - UPPER_RAISE * pose.upper * square
+    # A lip that a smile has raised already goes no further: nothing of the photo is above it.
+    raised = UPPER_RAISE * pose.upper * square * (1 - ramp((lower - upper) / eyes, 0.02, 0.08))
+    to_upper = seam + drop - UPPER_OPENING * gap - raised
     to_lower = seam + drop + (1 - UPPER_OPENING) * gap + LOWER_DROP * pose.lower * square
     return _Lips(seam, to_upper, to_lower, by_jaw)
 
