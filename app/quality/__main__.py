@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -45,12 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(1)
     try:
         analyzer = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig())
-        rows = _Judge(args, analyzer, console).rows()
+        args.out.mkdir(parents=True, exist_ok=True)
+        rows: list[Row] = []
+        # It takes long: what is known so far is never lost.
+        for rows in _Judge(args, analyzer, console).tables():
+            (args.out / "table.md").write_text(as_markdown(rows))
     except (AppError, OSError, SynthesisError) as error:
         print(f"app.quality: {error}", file=sys.stderr)
         return 1
     console.print(as_table(rows))
-    (args.out / "table.md").write_text(as_markdown(rows))
     console.print(f"Table, sheets, pairs and videos: {args.out.resolve()}")
     return 0
 
@@ -69,27 +72,33 @@ class _Judge:
         self._held_out = _spoken(args.seed, console)
         self._pairs = Preference(args.out / "pairs", args.seed)
 
-    def rows(self) -> list[Row]:
-        """Return the whole table."""
-        self._out.mkdir(parents=True, exist_ok=True)
-        pairs = [(sitter, passage) for sitter in self._sitters for passage in self._recordings]
-        # In turn, because so many voices on every portrait would take hours.
-        pairs += zip(cycle(self._sitters), self._held_out, strict=False)
-        shown = set(np.linspace(0, len(pairs) - 1, PAIRS).round().tolist())
-        talks = [
-            self._talk(*pair, is_shown=number in shown)
-            for number, pair in enumerate(track(pairs, "Talks", console=self._console))
-        ]
-        demo = self._recordings[0]
+    def tables(self) -> Iterator[list[Row]]:
+        """Yield the table so far, ever more of it; the last one is whole."""
+        demo, found = self._recordings[0], list[Talk]()
+        costs = {sitter.name: frame_cost_ms(self._studio, sitter, demo) for sitter in self._sitters}
+        last = [_cost_row(costs)]
+        yield last
+        for talk in self._talks():
+            found.append(talk)
+            yield [*mouth_rows(found), *picture_rows(found), *last]
         jitters = {
             sitter.name: jitter(self._studio, sitter, demo, self._analyzer)
             for sitter in track(self._sitters, "Jitter", console=self._console)
         }
-        costs = {sitter.name: frame_cost_ms(self._studio, sitter, demo) for sitter in self._sitters}
+        rows = [*mouth_rows(found), *picture_rows(found), *jitter_rows(jitters)]
+        yield [*rows, *last]
         self._console.print("Blinking for five minutes")
         blinks = blink_row(self._studio, self._sitters[0], self._analyzer, self._seed)
-        rows = [*mouth_rows(talks), *picture_rows(talks), *jitter_rows(jitters), blinks]
-        return [*rows, _cost_row(costs)]
+        yield [*rows, blinks, *last]
+
+    def _talks(self) -> Iterator[Talk]:
+        """Yield what each talk shows."""
+        pairs = [(sitter, passage) for sitter in self._sitters for passage in self._recordings]
+        # In turn, because so many voices on every portrait would take hours.
+        pairs += zip(cycle(self._sitters), self._held_out, strict=False)
+        shown = set(np.linspace(0, len(pairs) - 1, PAIRS).round().tolist())
+        for number, pair in enumerate(track(pairs, "Talks", console=self._console)):
+            yield self._talk(*pair, is_shown=number in shown)
 
     def _sat(self, portraits: Sequence[Path], size_px: int) -> list[Sitter]:
         """Return the astronaut and the photos given; those refused are told of."""
