@@ -43,7 +43,8 @@ def outside(points: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     reach = SHOULDERS_WIDE * face_width
     left, right = (round(float(flat[CHIN, 0]) + side * reach) for side in (-1, 1))
     inside[chin:, max(0, left) : max(0, right)] = 1
-    return inside == 0
+    still: NDArray[np.bool_] = inside == 0
+    return still
 
 
 def largest_change(
