@@ -66,7 +66,7 @@ def test_one_bad_talk_misses_the_row() -> None:
 
 
 def test_the_energy_only_mouth_moves_its_jaw_alone_and_with_loudness() -> None:
-    mel = torch.full((3, 80, 16), -4.0)
+    mel = torch.full((3, 80, 32), -4.0)
     mel[1], mel[2] = 0.0, 2.0
     controls = EnergyMouth()(mel)
     jaw = controls[:, CONTROLS.index("jaw")]
