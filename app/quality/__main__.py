@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # It takes long: what is known so far is never lost.
         for rows in _Judge(args, analyzer, console).tables():
             (args.out / "table.md").write_text(as_markdown(rows))
-    except (AppError, OSError, SynthesisError) as error:
+    except (AppError, OSError) as error:
         print(f"app.quality: {error}", file=sys.stderr)
         return 1
     console.print(as_table(rows))
@@ -68,7 +68,7 @@ class _Judge:
         self._analyzer = analyzer
         self._studio = Studio()
         self._sitters = list(self._sat(args.portraits, args.size))
-        self._recordings = recordings(args.audio, dict(args.text))
+        self._recordings = recordings(args.audio)
         self._held_out = _spoken(args.seed, console)
         self._pairs = Preference(args.out / "pairs", args.seed)
 
@@ -176,14 +176,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--audio", type=Path, nargs="*", default=[], help="recordings beside the demo's"
-    )
-    parser.add_argument(
-        "--text",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("FILE", "WORDS"),
-        help="English words of a recording, by its file's name; references are aligned to them",
     )
     parser.add_argument("--size", type=int, default=512, help="longer side, px")
     parser.add_argument("--seed", type=int, default=0, help="of motion and of the pairs' order")

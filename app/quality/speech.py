@@ -2,24 +2,36 @@
 
 import io
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from app.demo.run import demo_speech
+from app.media.mel import scaled
 from app.models.viseme.coarticulation import Segment, mouth_track, opening
-from app.models.viseme.phonemes import BILABIALS, CONTROLS, PHONEMES, VOWELS
+from app.models.viseme.phonemes import BILABIALS, CONTROLS, PHONEMES, SILENCE, VOWELS
+from app.quality.alignment import align
 from app.quality.passage import FPS, Floats, Passage, Reference, recording
-from app.quality.transcript import segments_of
 from app.synthesis.corpus import Counts, utterances
-from app.synthesis.utterance import Utterance
+from app.synthesis.espeak import speak
+from app.synthesis.utterance import SynthesisError, Utterance
 from app.timeline import frame_count
 from app.values import SPEECH_HZ
 
 HELD_OUT = Counts(espeak=6, flite=1, festival=1)
 """Utterances by voices that no training heard."""
+
+TRANSCRIPTS: Final = {
+    "jfk.flac": (
+        "en-us",
+        "And so my fellow Americans ask not what your country can do for you "
+        "ask what you can do for your country",
+    ),
+}
+"""Recordings whose text is known: language and words."""
 
 OPEN_JAW, CLOSE_JAW = 0.6, 0.32
 """Vowels whose jaw opens at least, or at most, so far are open, or close."""
@@ -27,20 +39,38 @@ OPEN_JAW, CLOSE_JAW = 0.6, 0.32
 _JAW = CONTROLS.index("jaw")
 
 
-def recordings(paths: Sequence[Path], texts: Mapping[str, str]) -> list[Passage]:
+def recordings(paths: Sequence[Path]) -> list[Passage]:
     """Return the demo's speech and the recordings.
-
-    Args:
-        paths: of the recordings.
-        texts: what is said in some of them, by their file's name.
 
     Raises:
         AppError: a recording is refused.
         OSError: it cannot be read.
-        SynthesisError: there are texts, and espeak-ng is not installed.
     """
-    given = [recording(path.name, path.read_bytes()) for path in paths]
-    return [recording("demo", demo_speech()), *(_told(each, texts) for each in given)]
+    given = [_with_text(recording(path.name, path.read_bytes())) for path in paths]
+    return [recording("demo", demo_speech()), *given]
+
+
+def _with_text(passage: Passage) -> Passage:
+    """Return a recording with its reference, if its text is known and an engine reads it."""
+    if passage.name not in TRANSCRIPTS:
+        return passage
+    try:
+        words = words_of(*TRANSCRIPTS[passage.name])
+    except SynthesisError:
+        return passage
+    speech = passage.speech
+    segments = align(scaled(speech.levels, speech.gain_db), words)
+    return replace(passage, reference=reference_of(segments, passage.num_frames))
+
+
+def words_of(language: str, text: str) -> list[list[str]]:
+    """Return the sounds of each word, as espeak-ng reads it.
+
+    Raises:
+        SynthesisError: espeak-ng is not installed.
+    """
+    words = [speak(word, language).segments for word in text.split()]
+    return [[each.phone for each in word if each.phone != SILENCE] for word in words]
 
 
 def held_out(seed: int) -> list[Passage]:
@@ -68,14 +98,6 @@ def reference_of(segments: Sequence[Segment], num_frames: int) -> Reference:
         open_vowels=_spans(segments, {phone for phone in jaws if jaws[phone] >= OPEN_JAW}),
         close_vowels=_spans(segments, {phone for phone in jaws if jaws[phone] <= CLOSE_JAW}),
     )
-
-
-def _told(heard: Passage, texts: Mapping[str, str]) -> Passage:
-    """Return a recording with its reference, if its words are known."""
-    if heard.name not in texts:
-        return heard
-    segments = segments_of(heard.speech, texts[heard.name])
-    return replace(heard, reference=reference_of(segments, heard.num_frames))
 
 
 def _passage(name: str, said: Utterance) -> Passage:

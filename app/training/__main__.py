@@ -1,7 +1,8 @@
 """`python -m app.training`: synthesises speech and fits the nets that this product ships.
 
 `viseme` is the net from speech to mouth controls, `aligner` the one that `app.quality` aligns
-recordings to their texts with. Debian's espeak-ng, flite and festival with the voices of
+recordings to their texts with; `energy` prints the
+numbers of the mouth that follows loudness alone. Debian's espeak-ng, flite and festival with the voices of
 `app.synthesis.voices` have to be installed.
 """
 
@@ -23,6 +24,7 @@ from app.synthesis.corpus import Counts, utterances
 from app.synthesis.utterance import SynthesisError, Utterance
 from app.training.aligner import fit_aligner
 from app.training.clips import Clip, spoken_clip, wordless_clip
+from app.training.energy import fit_energy
 from app.training.fit import fit
 from app.training.schedule import Schedule
 from app.weights.embedded import write_embedded
@@ -35,7 +37,7 @@ _FILES: Final = {
     "viseme": _PACKAGE / "models" / "viseme" / "controls.safetensors",
     "aligner": _PACKAGE / "quality" / ALIGNER_WEIGHTS,
 }
-_STEPS: Final = {"viseme": 8000, "aligner": 5000}
+_STEPS: Final = {"viseme": 7500, "aligner": 5000}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         clips = clips_of(args.seed, args.processes, args.share)
         print(f"{len(clips)} clips after {time.process_time():.0f} s", flush=True)
+        if args.net == "energy":
+            print(fit_energy(clips))
+            return 0
         schedule = Schedule(steps=args.steps or _STEPS[args.net], batch=48)
         path = args.out or _FILES[args.net]
         if args.net == "viseme":
@@ -90,7 +95,7 @@ def _clip(seed: int, number: int, said: Sequence[Utterance]) -> Clip:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m app.training", description=__doc__)
-    parser.add_argument("net", choices=sorted(_FILES))
+    parser.add_argument("net", choices=[*sorted(_FILES), "energy"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, help=f"of the optimiser (default: {_STEPS})")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual clips")

@@ -25,6 +25,9 @@ _CLOSE = CONTROLS.index("close")
 _WEIGHTS = {"jaw": 3.0, "close": 2.0, "tongue": 0.5}
 """Of a control's error, where it is not 1."""
 
+_CLOSING, _MISSED = 0.4, 1.5
+"""Weight of the closing's cross-entropy, and how much worse it is to miss one than to make one."""
+
 _NAMING = 0.03
 """Weight of the second head's error."""
 
@@ -77,8 +80,10 @@ def _loss(logits: Tensor, wanted: Tensor) -> Tensor:
     got = torch.sigmoid(logits)
     weights = logits.new_tensor([_WEIGHTS.get(name, 1.0) for name in CONTROLS])[None, :, None]
     error = ((got - wanted).square() * weights).mean()
-    closing = functional.binary_cross_entropy_with_logits(logits[:, _CLOSE], wanted[:, _CLOSE])
+    closing = functional.binary_cross_entropy_with_logits(
+        logits[:, _CLOSE], wanted[:, _CLOSE], pos_weight=logits.new_tensor(_MISSED)
+    )
     open_got, open_wanted = (gap(*controls.unbind(1)) for controls in (got, wanted))
     opening = (open_got - open_wanted).square().mean()
     speed = ((got.diff(dim=2) - wanted.diff(dim=2)).square() * weights).mean()
-    return error + 0.1 * closing + 2 * opening + 4 * speed
+    return error + _CLOSING * closing + 2 * opening + 4 * speed

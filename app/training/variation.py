@@ -10,9 +10,9 @@ from torch.nn import functional
 _DB = 8 / 100
 """Of a level in dB, in the units of log-mel."""
 
-_NODES, _BEND_DB = 8, 5.0
-_THROAT_BINS = 4.5
-_NOISE_DB = 2.5
+_NODES, _BEND_DB = 8, 12.5
+_THROAT_BINS = 6.75
+_NOISE_DB = 6.25
 _MASKED_BINS, _MASKED_STEPS = 10, 6
 
 

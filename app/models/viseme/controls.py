@@ -17,6 +17,7 @@ STEPS_BEFORE: Final = 17
 """Steps of a window before the frame's; the last one, 14 after it, hears up to 200 ms ahead."""
 
 _WIDTH: Final = 112
+_DROPPED: Final = 0.08
 _REST: Final = 0.04
 """What is less counts as nothing: in silence the mouth is at rest, not nearly so."""
 
@@ -34,14 +35,19 @@ class Controls(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv1d(MEL_BINS, _WIDTH, 5),
             nn.ReLU(),
+            nn.Dropout(_DROPPED),
             nn.Conv1d(_WIDTH, _WIDTH, 3, dilation=2),
             nn.ReLU(),
+            nn.Dropout(_DROPPED),
             nn.Conv1d(_WIDTH, _WIDTH, 3, dilation=4),
             nn.ReLU(),
+            nn.Dropout(_DROPPED),
             nn.Conv1d(_WIDTH, _WIDTH, 3, dilation=4),
             nn.ReLU(),
+            nn.Dropout(_DROPPED),
             nn.Conv1d(_WIDTH, _WIDTH, 8),
             nn.ReLU(),
+            nn.Dropout(_DROPPED),
         )
         self.head = nn.Conv1d(_WIDTH, len(CONTROLS), 1)
 

@@ -69,7 +69,7 @@ _DENTAL: _Strengths = {"all": 0.5, "jaw": 2.0, "tongue": 4.0}
 _GLIDE: _Strengths = {"all": 0.8, "jaw": 1.5, "pucker": 2.0, "stretch": 1.2}
 _BACK: _Strengths = {"all": 0.15, "jaw": 0.4}
 _BREATH: _Strengths = {"all": 0.05}
-_REST: _Strengths = {"all": 3.0}
+_REST: _Strengths = {"all": 3.0, "pucker": 0.6, "stretch": 0.6}
 
 
 def _shape(strengths: _Strengths, **targets: float) -> Shape:

@@ -30,7 +30,7 @@ def viseme_inputs() -> list[torch.Tensor]:
     return [
         torch.zeros(2, 256, 256, 3, dtype=torch.uint8),
         torch.zeros(2, 478, 2),
-        torch.zeros(2, 80, 16),
+        torch.zeros(2, 80, 32),
     ]
 
 

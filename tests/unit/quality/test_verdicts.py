@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from app.models.viseme.controls import CONTROLS, STEPS
+from app.models.viseme.controls import CONTROLS
 from app.quality.energy import EnergyMouth
 from app.quality.passage import Passage, Reference
 from app.quality.table import Row, as_markdown
@@ -66,7 +66,7 @@ def test_one_bad_talk_misses_the_row() -> None:
 
 
 def test_the_energy_only_mouth_moves_its_jaw_alone_and_with_loudness() -> None:
-    mel = torch.full((3, 80, STEPS), -4.0)
+    mel = torch.full((3, 80, 32), -4.0)
     mel[1], mel[2] = 0.0, 2.0
     controls = EnergyMouth()(mel)
     jaw = controls[:, CONTROLS.index("jaw")]
