@@ -85,9 +85,7 @@ def _by_espeak(split: Split, count: int, seed: str) -> list[Utterance]:
 
 def _by_flite(voice: str, count: int, seed: str) -> list[Utterance]:
     draw = random.Random(seed)
-    return [
-        flite(drawn_text("en", draw), voice, draw.uniform(0.85, 1.35)) for _ in range(count)
-    ]
+    return [flite(drawn_text("en", draw), voice, draw.uniform(0.85, 1.35)) for _ in range(count)]
 
 
 def _by_festival(voice: FestivalVoice, count: int, seed: str) -> list[Utterance]:
