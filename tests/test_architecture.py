@@ -68,8 +68,10 @@ ALLOWED: dict[str, set[str]] = {
     # A judge stands above what it judges: it renders in process, so that it sees pixels before the
     # encoder, and puts its own energy-only mouth in the trained net's place.
     "quality": BASE
-    | {"demo", "face", "media", "models.viseme", "pipeline", "runtime.eager", "synthesis"}
+    | {"demo", "face", "media", "models.viseme", "pipeline", "runtime", "synthesis"}
     | {"variants", "weights"},
+    "training": BASE
+    | {"__init__", "media", "models.viseme", "quality.alignment", "synthesis", "weights"},
     "cli": {"__init__", "errors", "report", "client", "demo"},
 }
 
@@ -77,9 +79,18 @@ ALLOWED: dict[str, set[str]] = {
 RESERVED = {
     "ray": {"serving", "bench"},
     "onnxruntime": {"bench", "runtime", "variants"},
-    "torch": {"footage", "models", "quality", "runtime", "variants", "weights", "bench"},
+    "torch": {
+        "footage",
+        "models",
+        "quality",
+        "runtime",
+        "training",
+        "variants",
+        "weights",
+        "bench",
+    },
     "starlette": {"api", "serving"},
-    "av": {"media"},
+    "av": {"media", "training"},
     "ai_edge_litert": {"face"},
     "modelopt": {"runtime"},
     "nncf": {"runtime"},

@@ -73,13 +73,13 @@ def words_of(language: str, text: str) -> list[list[str]]:
     return [[each.phone for each in word if each.phone != SILENCE] for word in words]
 
 
-def held_out(seed: int) -> list[Passage]:
+def held_out(seed: int, counts: Counts = HELD_OUT) -> list[Passage]:
     """Return synthetic speech of voices and languages that no training heard.
 
     Raises:
         SynthesisError: an engine or a voice is not installed.
     """
-    spoken = utterances("held-out", HELD_OUT, seed, processes=1)
+    spoken = utterances("held-out", counts, seed, processes=1)
     return [_passage(f"{number}-{said.voice}", said) for number, said in enumerate(spoken)]
 
 

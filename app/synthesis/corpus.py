@@ -62,13 +62,9 @@ def _jobs(split: Split, counts: Counts, seed: int) -> list[Callable[[], list[Utt
             for start in range(0, counts.flite, _BATCH)
         ]
     for other in cast.festival:
-        jobs += [
-            partial(
-                *(_by_festival, other, min(_BATCH, counts.festival - start)),
-                f"{seed} {other.name} {start}",
-            )
-            for start in range(0, counts.festival, _BATCH)
-        ]
+        for start in range(0, counts.festival, _BATCH):
+            some = min(_BATCH, counts.festival - start)
+            jobs.append(partial(_by_festival, other, some, f"{seed} {other.name} {start}"))
     return jobs
 
 
@@ -85,9 +81,7 @@ def _by_espeak(split: Split, count: int, seed: str) -> list[Utterance]:
 
 def _by_flite(voice: str, count: int, seed: str) -> list[Utterance]:
     draw = random.Random(seed)
-    return [
-        flite(drawn_text("en", draw), voice, draw.uniform(0.85, 1.35)) for _ in range(count)
-    ]
+    return [flite(drawn_text("en", draw), voice, draw.uniform(0.85, 1.35)) for _ in range(count)]
 
 
 def _by_festival(voice: FestivalVoice, count: int, seed: str) -> list[Utterance]:

@@ -46,7 +46,21 @@ CASTS: Final[dict[Split, Cast]] = {
     "training": Cast(
         (
             *("en-us", "en", "en-gb-scotland", "en-us", "en", "de", "es", "es-419", "pt"),
-            *("pt-br", "nl", "pl", "cs", "ru", "cmn-latn-pinyin", "cmn-latn-pinyin", "hi", "sv", "fi", "hu", "ja", "ko"),
+            *(
+                "pt-br",
+                "nl",
+                "pl",
+                "cs",
+                "ru",
+                "cmn-latn-pinyin",
+                "cmn-latn-pinyin",
+                "hi",
+                "sv",
+                "fi",
+                "hu",
+                "ja",
+                "ko",
+            ),
             *("vi", "id", "ar", "ro", "ca"),
         ),
         (

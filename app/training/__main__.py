@@ -1,9 +1,9 @@
 """`python -m app.training`: synthesises speech and fits the nets that this product ships.
 
 `viseme` is the net from speech to mouth controls, `aligner` the one that `app.quality` aligns
-recordings to their texts with; `energy` prints the
-numbers of the mouth that follows loudness alone. Debian's espeak-ng, flite and festival with the voices of
-`app.synthesis.voices` have to be installed.
+recordings to their texts with; `energy` prints the numbers of the mouth that follows loudness
+alone. Debian's espeak-ng, flite and festival with the voices of `app.synthesis.voices` have to be
+installed.
 """
 
 import argparse

@@ -57,6 +57,7 @@ def coded(samples: Samples, draw: np.random.Generator) -> Samples:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), "fltp", "mono")
         frame.sample_rate = SPEECH_HZ
@@ -66,8 +67,10 @@ def coded(samples: Samples, draw: np.random.Generator) -> Samples:
         file.mux(stream.encode(None))
     buffer.seek(0)
     back = av.AudioResampler("fltp", "mono", SPEECH_HZ)
-    with av.open(buffer) as file:
-        parts = [out.to_ndarray()[0] for raw in file.decode(audio=0) for out in back.resample(raw)]
+    with av.open(buffer) as coded_file:
+        parts = [
+            out.to_ndarray()[0] for raw in coded_file.decode(audio=0) for out in back.resample(raw)
+        ]
     parts += [out.to_ndarray()[0] for out in back.resample(None)]
     return _aligned(np.concatenate(parts).astype(np.float32), samples)
 
@@ -151,7 +154,7 @@ def _filtered(
     samples: Samples, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> Samples:
     size = 1 << int(np.ceil(np.log2(len(samples) + 1)))
-    hz = np.fft.rfftfreq(size, 1 / SPEECH_HZ)
+    hz = np.asarray(np.fft.rfftfreq(size, 1 / SPEECH_HZ), np.float64)
     return np.asarray(
         np.fft.irfft(np.fft.rfft(samples, size) * gain(hz), size)[: len(samples)], np.float32
     )

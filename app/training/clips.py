@@ -42,7 +42,9 @@ def clean_clip(utterance: Utterance) -> Clip:
     return clip_of(utterance.samples, utterance.segments)
 
 
-def clip_of(samples: NDArray[np.float32], segments: Sequence[Segment], gain_db: float = 0.0) -> Clip:
+def clip_of(
+    samples: NDArray[np.float32], segments: Sequence[Segment], gain_db: float = 0.0
+) -> Clip:
     """Return a recording brought to speech's level, `gain_db` above it."""
     loudness = Loudness()
     loudness.push(samples)
@@ -57,7 +59,9 @@ def spoken_clip(utterances: Sequence[Utterance], draw: np.random.Generator) -> C
     segments: list[Segment] = []
     now = 0
     for utterance in utterances:
-        said = faster(utterance, draw.choice(np.array(_SPEEDS))) if draw.random() < 0.6 else utterance
+        said = (
+            faster(utterance, draw.choice(np.array(_SPEEDS))) if draw.random() < 0.6 else utterance
+        )
         gap = _gap(draw)
         level = float(np.sqrt(np.mean(said.samples**2)) + 1e-6)
         speech = said.samples * np.float32(0.1 / level * 10 ** (draw.uniform(-4, 4) / 20))

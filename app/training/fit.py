@@ -53,7 +53,7 @@ def fit(
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, schedule.rate, schedule.steps, pct_start=0.1
     )
-    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998))
+    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998))  # type: ignore[no-untyped-call]
     batches = Batches(clips, schedule, draw)
     total, start = torch.zeros((), device=device), time.perf_counter()
     for step in range(1, schedule.steps + 1):
@@ -71,7 +71,8 @@ def fit(
         if step % 100 == 0:
             told(f"step {step}: loss {float(total) / 100:.4f}, {time.perf_counter() - start:.0f} s")
             total.zero_()
-    fitted: Controls = mean.module
+    fitted = mean.module
+    assert isinstance(fitted, Controls)
     return fitted.cpu().eval()
 
 
@@ -86,4 +87,5 @@ def _loss(logits: Tensor, wanted: Tensor) -> Tensor:
     open_got, open_wanted = (gap(*controls.unbind(1)) for controls in (got, wanted))
     opening = (open_got - open_wanted).square().mean()
     speed = ((got.diff(dim=2) - wanted.diff(dim=2)).square() * weights).mean()
-    return error + _CLOSING * closing + 2 * opening + 4 * speed
+    loss: Tensor = error + _CLOSING * closing + 2 * opening + 4 * speed
+    return loss

@@ -36,9 +36,7 @@ def embedded_tensors(package: str, name: str) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def write_embedded(
-    path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
-) -> None:
+def write_embedded(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
     """Write a file that `embedded_tensors` reads, in one step.
 
     Args:

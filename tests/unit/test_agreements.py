@@ -11,7 +11,7 @@ from app.variants.viseme import Viseme
 
 def test_the_viseme_net_hears_what_its_variant_is_given() -> None:
     window = MEL_WINDOWS["viseme"]
-    assert (controls.STEPS_BEFORE, controls.STEPS) == (window.before, window.steps)
+    assert (window.before, window.steps) == (controls.STEPS_BEFORE, controls.STEPS)
     assert (controls.MEL_BINS, MEL_WINDOWS["wav2lip"]) == (MEL_BINS, WAV2LIP_WINDOW)
 
 

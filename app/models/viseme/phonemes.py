@@ -34,7 +34,9 @@ JAW_GAP: Final = 0.17
 
 SILENCE: Final = "_"
 
-VOWELS: Final = frozenset(["a", "A", "Q", "{", "E", "3", "@", "V", "O", "o", "e", "2", "9", "8"]) | {
+VOWELS: Final = frozenset(
+    ["a", "A", "Q", "{", "E", "3", "@", "V", "O", "o", "e", "2", "9", "8"]
+) | {
     *("6", "7", "I", "i", "Y", "y", "U", "u", "M", "1", "}"),
 }
 """All vowels of `PHONEMES`."""

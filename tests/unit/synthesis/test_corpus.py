@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_segments_leave_no_gaps() -> None:
     assert [each.phone for each in segments] == ["_", "a", "I", "_", "m", "_"]
     assert segments[0].start_s == 0
     assert segments[-1].end_s == 0.5
-    for one, other in zip(segments, segments[1:], strict=False):
+    for one, other in pairwise(segments):
         assert one.end_s == pytest.approx(other.start_s)
 
 

@@ -52,9 +52,7 @@ def test_weights_are_small_and_prove_themselves(net: Controls) -> None:
     assert 50_000 < sum(each.numel() for each in net.parameters()) < 300_000
 
 
-def test_damaged_weights_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "__init__.py").write_text("")
     path = tmp_path / "broken" / "net.safetensors"
@@ -126,4 +124,3 @@ def test_controls_stay_in_range(seed: int) -> None:
     assert controls.shape == (4, len(CONTROLS))
     assert controls.min() >= 0
     assert controls.max() <= 1
-
