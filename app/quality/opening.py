@@ -74,19 +74,20 @@ def shut_in_pauses(gap: Floats, pauses: Floats) -> float:
 
 
 def vowel_order(gap: Floats, open_vowels: Floats, close_vowels: Floats) -> float:
-    """Return how much wider the mouth opens in open vowels than in close ones, eye distances.
+    """Return how much wider the mouth is halfway through open vowels than close ones, eye distances.
 
     Args:
         gap: (T,) eye distances.
         open_vowels: (N, 2) s.
         close_vowels: (N, 2) s.
     """
-    return _widest(gap, open_vowels) - _widest(gap, close_vowels)
+    return _at_middles(gap, open_vowels) - _at_middles(gap, close_vowels)
 
 
-def _widest(gap: Floats, spans: Floats) -> float:
-    widths = [float(gap[_within(gap, *span)].max(initial=0)) for span in spans]
-    return float(np.mean(widths)) if widths else float("nan")
+def _at_middles(gap: Floats, spans: Floats) -> float:
+    """Return the mean gap halfway through spans; at their ends it is the neighbours', too."""
+    widths = np.interp(spans.mean(axis=1) * float(FPS), np.arange(len(gap)), gap)
+    return float(widths.mean()) if len(spans) else float("nan")
 
 
 def _within(gap: Floats, start: float, end: float) -> NDArray[np.bool_]:
