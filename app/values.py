@@ -1,6 +1,6 @@
 """The values that cross rooms: frozen dataclasses over numpy arrays.
 
-T frames of a group, H/W pixels, S mel steps, K mesh points (478).
+T frames of a group, H/W pixels (W also steps of a mel window), S mel steps, K mesh points (478).
 Image coordinates: x right, y down, in pixels, origin at the top-left corner of the image, so that
 the centre of the first pixel is (0.5, 0.5).
 """
@@ -127,6 +127,19 @@ class Speech:
     sound: Sound
 
 
+@dataclass(frozen=True, slots=True)
+class MelWindow:
+    """Which steps of the log-mel a lip-sync model hears for a frame; 80 steps are a second.
+
+    Attributes:
+        before: how many steps before the frame's own the window starts, >= 0.
+        steps: of the window, W; more than `before`.
+    """
+
+    before: int
+    steps: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
     """How the head moves, one row per frame.
@@ -137,16 +150,26 @@ class Motion:
             as seen).
         closure: (T, 2) float32 in [0, 1], how far each eye is shut beyond the photo: the eye on
             the image's left, the eye on the image's right.
+        gesture: (T, 4) float32: gaze to the image's right and downwards, degrees away from the
+            photo's; how far the brows are raised, in [0, 1]; breath, in [-1, 1]. None is none.
     """
 
     pose: NDArray[np.float32]
     closure: NDArray[np.float32]
+    gesture: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.pose)
 
     def __getitem__(self, frames: slice) -> "Motion":
-        return Motion(self.pose[frames], self.closure[frames])
+        gesture = self.gesture if self.gesture is None else self.gesture[frames]
+        return Motion(self.pose[frames], self.closure[frames], gesture)
+
+    @property
+    def gestures(self) -> NDArray[np.float32]:
+        """The gesture, (T, 4); zeros where there is none."""
+        none = np.zeros((len(self), 4), np.float32)
+        return none if self.gesture is None else self.gesture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,9 +192,11 @@ class LipGroup:
     """Mouth crops of consecutive frames of one session, and the speech that goes with them.
 
     Attributes:
-        crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; S is the model's `crop_px`.
+        crops: (T, S, S, 3) uint8 RGB, cut by `app.pipeline.mouth`; `wav2lip` takes S of
+            its `crop_px` only, `viseme` any.
         points: (T, 478, 2) float32, the mesh points in crop px.
-        mel: (T, 80, 16) float32 in [-4, 4], the log-mel window of each frame.
+        mel: (T, 80, W) float32 in [-4, 4], the log-mel window of each frame; which steps it holds
+            is the model's.
     """
 
     crops: NDArray[np.uint8]

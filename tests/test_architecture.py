@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "face": BASE,
     "media": BASE,
     "weights": BASE,
+    "synthesis": BASE | {"media", "models.viseme"},
     "runtime": BASE | {"__init__", "models", "weights"},
     "runtime.__main__": BASE | {"footage", "weights"},  # a command stands above its room
     "pipeline": BASE | {"runtime.engine"},
@@ -66,7 +67,13 @@ ALLOWED: dict[str, set[str]] = {
     "bench.path_app": BASE | {"serving", "settings", "variants.config", "variants.portrait"},
     "bench.engines": BASE
     | {"demo", "footage", "pipeline.motion", "runtime", "variants", "weights"},
-    "quality": BASE | {"client", "demo", "face", "media", "settings", "weights"},
+    # A judge stands above what it judges: it renders in process, so that it sees pixels before the
+    # encoder, and puts its own energy-only mouth in the trained net's place.
+    "quality": BASE
+    | {"demo", "face", "media", "models.viseme", "pipeline", "runtime", "synthesis"}
+    | {"variants", "weights"},
+    "training": BASE
+    | {"__init__", "media", "models.viseme", "quality.alignment", "synthesis", "weights"},
     "cli": {"__init__", "errors", "report", "client", "demo"},
 }
 
@@ -74,9 +81,18 @@ ALLOWED: dict[str, set[str]] = {
 RESERVED = {
     "ray": {"serving", "bench"},
     "onnxruntime": {"bench", "runtime", "variants"},
-    "torch": {"footage", "models", "runtime", "variants", "weights", "bench"},
+    "torch": {
+        "footage",
+        "models",
+        "quality",
+        "runtime",
+        "training",
+        "variants",
+        "weights",
+        "bench",
+    },
     "starlette": {"api", "serving"},
-    "av": {"media"},
+    "av": {"media", "training"},
     "ai_edge_litert": {"face"},
     "modelopt": {"runtime"},
     "nncf": {"runtime"},

@@ -10,7 +10,7 @@ import httpx
 from app.client.talk import Refused, problem_of
 
 RATE_HZ = 16_000
-BEFORE, AFTER = RATE_HZ * 40 // 1000, RATE_HZ * 200 // 1000
+BEFORE, AFTER = RATE_HZ * 252 // 1000, RATE_HZ * 200 // 1000
 """Samples of speech that frames need from before their own and from after them."""
 
 _BYTES = 2

@@ -2,7 +2,8 @@
 
 N samples, S mel steps.
 
-A frame is shown 200 ms of speech, and each mel step hears 25 ms to both sides. So a piece whose
+A frame hears speech from 250 ms before it to 200 ms after it, at most: 17 mel steps and 14 or 15,
+each of which hears 25 ms to both sides. So a piece whose
 frames shall be those of the whole speech brings `BEFORE_MS` of what came before its first frame,
 and `AFTER_MS` of what comes after its last one. Steps lie on one grid from the speech's start,
 12.5 ms apart, whatever the pieces.
@@ -22,7 +23,7 @@ from app.media.resample import Resampler
 from app.timeline import frame_count
 from app.values import SPEECH_HZ
 
-BEFORE_MS, AFTER_MS = 40, 200
+BEFORE_MS, AFTER_MS = 252, 200
 
 _HINT = "Send the speech of the frames, and up to {context:g} s around it."
 

@@ -1,7 +1,7 @@
 """Log-mel spectrogram of speech, and the window of it that belongs to each frame.
 
 Numpy only. N samples, S mel steps (80 per second), M mel bins (80), F frequency bins (401),
-T video frames, W steps of a window (16).
+T video frames, W steps of a window (16 for Wav2Lip).
 
 Levels are in dB, without Wav2Lip's floor and scale: a gain is then an addition, and speech need
 not be kept to be made louder.
@@ -13,12 +13,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from app.values import SPEECH_HZ
+from app.values import SPEECH_HZ, MelWindow
 
 N_FFT = 800
 HOP = 200
 MEL_BINS = 80
 WINDOW_STEPS = 16
+WAV2LIP_WINDOW = MelWindow(before=0, steps=WINDOW_STEPS)
 STEPS_HZ = SPEECH_HZ // HOP
 SILENCE = -4.0
 _LOW_HZ, _HIGH_HZ = 55.0, 7600.0
@@ -156,11 +157,12 @@ def speech_windows(
     first: int,
     last: int,
     first_step: int = 0,
+    window: MelWindow = WAV2LIP_WINDOW,
 ) -> NDArray[np.float32]:
-    """Return the windows of frames [first, last) after a gain: (T, 80, 16) float32 in [-4, 4].
+    """Return the windows of frames [first, last) after a gain: (T, 80, W) float32 in [-4, 4].
 
-    As `mel_windows`, but silence follows the speech, so that a mouth that spoke to the end shuts
-    with it. Memory is that of the windows.
+    As `mel_windows`, but of any window, and silence precedes and follows the speech, so that a
+    mouth that spoke to the end shuts with it. Memory is that of the windows.
 
     Args:
         levels_MS: (80, S) float32 dB, S >= 1.
@@ -169,12 +171,14 @@ def speech_windows(
         first: the first frame.
         last: past the last frame.
         first_step: how many steps of the speech come before the levels, where they are a piece
-            of it; frames before the piece hear its beginning.
+            of it; what comes before the piece sounds like its beginning.
+        window: which steps each frame hears.
     """
-    steps_TW = _starts(first, last, fps)[:, None] + np.arange(WINDOW_STEPS) - first_step
+    around = np.arange(-window.before, window.steps - window.before)
+    steps_TW = _starts(first, last, fps)[:, None] + around - first_step
     end = levels_MS.shape[1]
     mel_MTW = scaled(levels_MS[:, steps_TW.clip(0, end - 1)], gain_db)
-    mel_MTW[:, steps_TW >= end] = SILENCE
+    mel_MTW[:, (steps_TW >= end) | (steps_TW < -first_step)] = SILENCE
     return np.ascontiguousarray(mel_MTW.transpose(1, 0, 2))
 
 

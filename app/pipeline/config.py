@@ -48,7 +48,7 @@ class FramesConfig(Settings):
     max_speech_s: float = Field(default=1.0, gt=0, le=10)
     """Longest speech of one chunk's frames, in seconds."""
 
-    max_context_s: float = Field(default=0.5, ge=0.25, le=10)
+    max_context_s: float = Field(default=0.5, ge=0.46, le=10)
     """Longest speech that a chunk may bring beyond that, before and after it, in seconds."""
 
     cached_portraits: int = Field(default=256, ge=1)

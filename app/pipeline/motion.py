@@ -1,6 +1,6 @@
-"""Head motions of our own: an idle sway with blinks, and none at all.
+"""Head motions of our own: idling, and none at all.
 
-T frames, W waves of an axis, B blinks. Times are media times in seconds.
+T frames, W waves of an axis. Times are media times in seconds.
 """
 
 from fractions import Fraction
@@ -31,6 +31,23 @@ BLINK_DEPTH = (0.94, 1.0)
 CLOSING, SHUT = 0.32, 0.22
 """Shares of a blink in which the lids fall and stay shut; they rise more slowly."""
 
+FIXATION_S = (0.35, 2.6)
+"""How long the eyes rest on a place."""
+
+SACCADE_S = 0.045
+"""How long they take to the next: 2 degrees take about 25 ms, and a frame is no shorter."""
+
+GAZE_SPREAD_DEG = (1.3, 0.7)
+GAZE_LIMIT_DEG = (3.0, 2.0)
+"""Standard deviation of places around the viewer's eyes, across and down, and how far they go."""
+
+STEADYING = 0.35
+"""Share of a turn of the head that the eyes take back, to stay with the viewer."""
+
+BREATH_HZ = (0.2, 0.28)
+BREATH_WANDER_HZ = (0.031, 0.053)
+"""Rate of breathing, and rates at which its depth wanders."""
+
 
 def still_motion(num_frames: int) -> Motion:
     """Return a motion of `num_frames` rows that leaves the photo as it is."""
@@ -38,7 +55,7 @@ def still_motion(num_frames: int) -> Motion:
 
 
 def idle_motion(num_frames: int, fps: Fraction, seed: int, first: int = 0) -> Motion:
-    """Return the motion of a person who waits: a slow sway of the head, and blinks.
+    """Return the motion of a person who waits: a slow sway, blinks, small saccades, breath.
 
     Frame i shows media time i / fps, so a rate of frames changes nothing but the sampling, and
     fewer frames are the beginning of more. Frame 0 is the photo.
@@ -51,10 +68,15 @@ def idle_motion(num_frames: int, fps: Fraction, seed: int, first: int = 0) -> Mo
     """
     frames_T = np.arange(first, first + num_frames, dtype=np.float64)
     times_T = frames_T * (fps.denominator / fps.numerator)
-    sway, blinks = np.random.SeedSequence(seed).spawn(2)
-    pose = _sway(times_T, np.random.Generator(np.random.PCG64(sway)))
-    closure = _blinks(times_T, np.random.Generator(np.random.PCG64(blinks)))
-    return Motion(pose.astype(np.float32), closure.astype(np.float32))
+    sway, blinks, looks, breath = (
+        np.random.Generator(np.random.PCG64(part)) for part in np.random.SeedSequence(seed).spawn(4)
+    )
+    pose = _sway(times_T, sway)
+    closure = _blinks(times_T, blinks)
+    gaze = _gaze(times_T, pose[:, :2], looks)
+    brows = np.zeros((num_frames, 1))
+    gesture = np.concatenate([gaze, brows, _breath(times_T, breath)], axis=1)
+    return Motion(*(part.astype(np.float32) for part in (pose, closure, gesture)))
 
 
 def _sway(times_T: Array, random: np.random.Generator) -> Array:
@@ -88,6 +110,41 @@ def _blinks(times_T: Array, random: np.random.Generator) -> Array:
         closure_T2 = np.maximum(closure_T2, depths * (falling - rising))
         start += random.uniform(*BLINK_EVERY_S)
     return closure_T2
+
+
+def _gaze(times_T: Array, turned_T2: Array, random: np.random.Generator) -> Array:
+    """Return the gaze in degrees to the image's right and downwards, (T, 2).
+
+    The eyes jump from place to place near the viewer, and take back some of the head's turns.
+    """
+    gaze_T2 = np.zeros((len(times_T), 2))
+    end = times_T[-1] if len(times_T) else 0.0
+    start, place_2 = random.uniform(*FIXATION_S), np.zeros(2)
+    while start <= end:
+        following_2 = random.normal(0, GAZE_SPREAD_DEG)
+        # Every other jump goes back to the viewer's eyes.
+        if random.random() < 0.45:
+            following_2 = 0.2 * following_2
+        gaze_T2 += _smoothstep((times_T - start) / SACCADE_S)[:, None] * (following_2 - place_2)
+        place_2 = following_2
+        start += random.uniform(*FIXATION_S)
+    limits = np.array(GAZE_LIMIT_DEG)
+    gaze_T2: Array = limits * np.tanh((gaze_T2 - STEADYING * turned_T2) / limits)
+    return gaze_T2
+
+
+def _breath(times_T: Array, random: np.random.Generator) -> Array:
+    """Return the breath in [-1, 1], (T, 1), 0 in frame 0."""
+    phase, (drift, depth) = random.uniform(0, 1), random.uniform(0, 1, 2)
+    slow, slower = BREATH_WANDER_HZ
+    turns_T = random.uniform(*BREATH_HZ) * times_T + 0.12 * np.sin(
+        2 * np.pi * (slow * times_T + drift)
+    )
+    deep_T = 0.8 + 0.2 * np.sin(2 * np.pi * (slower * times_T + depth))
+    # In faster than out: a sine whose phase runs ahead of itself.
+    angle_T = 2 * np.pi * (turns_T + phase)
+    breath_T = deep_T * np.sin(angle_T + 0.4 * np.sin(angle_T))
+    return (_smoothstep(times_T / SETTLE_S) * breath_T)[:, None]
 
 
 def _smoothstep(t: Array) -> Array:

@@ -4,6 +4,7 @@ T frames, H/W image px, S crop px (a square), K mesh points. A transform is a (2
 [A|b] from image px to crop px, both with pixel centres at .5: p_crop = A p_image + b.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,9 @@ NOSE_BELOW_EYES = 0.57
 FEATHER = 0.08
 """Width of the border over which changes fade in, as a share of S."""
 
+CROP_PER_IMAGE_PX = 1.25
+"""Least zoom of crops: what is warped in them is interpolated twice more, which blurs."""
+
 # Gaussian deviations against aliasing, in source px per target px. An enlarged crop holds hardly
 # more detail than its frame; as strong a blur on the way back would leave of everything that a
 # model covers, teeth under closed lips for one, a ghost.
@@ -39,15 +43,21 @@ BLEND_BLUR = 0.25
 class LowerFace:
     """The lower face in an upright square, from the middle of the nose to the neck.
 
+    The square's side is chosen for the first frames that are placed and kept for all later ones,
+    so that a mouth's sharpness never jumps: one object serves one session.
+
     Args:
-        crop_px: S > 0.
+        sides_px: those to choose from, > 0.
     """
 
-    def __init__(self, crop_px: int) -> None:
-        self._crop_px = crop_px
+    def __init__(self, *sides_px: int) -> None:
+        self._sides_px = sorted(sides_px)
+        self._crop_px = 0
 
     def place(self, points_TK2: Floats) -> Floats:
         """Return `crop_transforms`."""
+        if not self._crop_px:
+            self._crop_px = crop_side(points_TK2, self._sides_px)
         return crop_transforms(points_TK2, self._crop_px)
 
     def cut(self, pixels_THW3: Pixels, transforms: Floats) -> Pixels:
@@ -59,6 +69,18 @@ class LowerFace:
     ) -> Pixels:
         """Return frames to which the model's changes are added."""
         return blend(pixels_THW3, crops_in, crops_out, transforms)
+
+
+def crop_side(points_TK2: Floats, sides_px: Sequence[int]) -> int:
+    """Return the least S that shows faces of this size well enough, or the largest there is.
+
+    Args:
+        points_TK2: (T, 478, 2) float32, mesh points, image px.
+        sides_px: to choose from, ascending.
+    """
+    side_of_one = 1 / _zoom(crop_transforms(points_TK2, 1)[0])
+    wanted_px = CROP_PER_IMAGE_PX * side_of_one
+    return next((side for side in sides_px if side >= wanted_px), sides_px[-1])
 
 
 def crop_transforms(points_TK2: Floats, crop_px: int) -> Floats:
@@ -147,7 +169,7 @@ def _add_change(frame: Pixels, before: Pixels, after: Pixels, transform: Floats)
     place[:] = cv2.add(place, change, dtype=cv2.CV_8U)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _feather(size: int) -> Floats:
     """Return the weight of changes, (S, S, 3) float32: 0 at the border, 1 inside."""
     depth = (np.minimum(np.arange(size), np.arange(size)[::-1]) / (FEATHER * size)).clip(0, 1)

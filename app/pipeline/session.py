@@ -28,7 +28,7 @@ Measure = Callable[[str], AbstractContextManager[None]]
 """Counts the time within as that of a stage, such as "cut", "paint" or "blend"."""
 
 Windows = Callable[[int, int], NDArray[np.float32]]
-"""Log-mel windows of frames [first, last): (T, 80, 16) float32 in [-4, 4]."""
+"""Log-mel windows of frames [first, last): (T, 80, W) float32 in [-4, 4]; W is the model's."""
 
 
 class Crops(Protocol):

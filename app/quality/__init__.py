@@ -1,1 +1,1 @@
-"""Judges of finished videos. Nothing imports this room."""
+"""Judges of what the embedded default renders, and of videos. No part of the server imports it."""

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 Make = Callable[[], Engine]
 
-INT8_ON_CPU = frozenset({"wav2lip"})
+INT8_ON_CPU = frozenset({"wav2lip", "controls"})
 """OpenVINO samples no volumes, so that LivePortrait's frames cannot go through it."""
 
 INT8_ON_GPU = frozenset({"wav2lip", "animator"})

@@ -20,10 +20,10 @@ from app.models.liveportrait.stitching import Perceptron
 from app.models.liveportrait.warping import WarpingNet
 from app.models.puppet.renderer import PuppetNet
 from app.models.renaming import RenamingTable, load_official
-from app.models.viseme.net import VisemeNet
 from app.models.wav2lip.generator import Wav2Lip
 from app.models.wav2lip.painter import Painter
 from app.models.wav2lip.state_dict import WAV2LIP
+from app.runtime.embedded import controls_net, viseme_net
 
 Weights = Callable[[str], Mapping[str, NDArray[Any]]]
 """The published tensors of a network under their official names."""
@@ -221,15 +221,19 @@ def _spoken(draw: Draw) -> tuple[Tensor, ...]:
 
 def _mouths(draw: Draw) -> tuple[Tensor, ...]:
     places = (128 + 40 * draw.normal(478, 2)).clamp(8, 248)
-    return draw.levels(256, 256, 3), places, draw.normal(80, 16).clamp(-4, 4)
+    return draw.levels(256, 256, 3), places, draw.normal(80, 32).clamp(-4, 4)
+
+
+def _heard(draw: Draw) -> tuple[Tensor, ...]:
+    return (draw.normal(80, 32).clamp(-4, 4),)
 
 
 def _puppets(draw: Draw) -> tuple[Tensor, ...]:
     slots = torch.arange(1024).expand(draw.batch, -1)
     return (
-        *(draw.levels(3, 512, 512).float(), 0.05 * draw.normal(5, 33, 33)),
-        *(1 + draw.normal(14, 1024).abs(), slots, 4 * draw.normal(3)),
-        draw.normal(2).abs().clamp(max=1),
+        *(draw.levels(3, 512, 512).float(), 0.05 * draw.normal(9, 33, 33)),
+        *(1 + draw.normal(17, 1024).abs(), slots, 4 * draw.normal(3)),
+        *(draw.normal(2).abs().clamp(max=1), draw.normal(4).clamp(-1, 1)),
     )
 
 
@@ -302,7 +306,8 @@ NETS: Mapping[str, NetSpec] = {
             targets=(Target(1, 0.6, 0.35), Target(32, 0.06, 0.03)),
         ),
         NetSpec("puppet", lambda weights: PuppetNet(), _puppets, targets=(Target(1), Target(16))),
-        NetSpec("viseme", lambda weights: VisemeNet(), _mouths, targets=(Target(1), Target(32))),
+        NetSpec("viseme", lambda weights: viseme_net(), _mouths, targets=(Target(1), Target(32))),
+        NetSpec("controls", lambda weights: controls_net(), _heard, ("mel",)),
         NetSpec(
             "stitching",
             _perceptron(Perceptron.shoulder, "shoulder"),

@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.media.chunk import Piece, Span
-from app.media.mel import speech_windows
+from app.media.mel import WAV2LIP_WINDOW, speech_windows
 from app.pipeline.mouth import LowerFace
 from app.pipeline.session import Crops, Lips, Windows
 from app.serving.take import Session
-from app.values import Speech
-from app.variants.config import CROP_PX, LipsConfig
+from app.values import MelWindow, Speech
+from app.variants.config import MEL_WINDOWS, VISEME_CROPS_PX, LipsConfig
 from app.variants.wav2lip.whole_face import WholeFace
 
 
 def crops_for(config: LipsConfig) -> Crops:
-    """Return how a variant's crops are cut and put back."""
+    """Return how a variant's crops are cut and put back, for one session."""
     match config.variant:
         case "viseme":
-            return LowerFace(CROP_PX["viseme"])
+            return LowerFace(*VISEME_CROPS_PX)
         case "wav2lip":
             return WholeFace()
     assert_never(config.variant)
@@ -38,9 +38,10 @@ def gain_for(config: LipsConfig, gain_db: float) -> float:
 def windows_for(config: LipsConfig, speech: Speech, fps: Fraction) -> Windows:
     """Return the log-mel windows of any frames of a speech.
 
-    Silence follows the speech, so that a mouth that spoke to the end shuts with it.
+    Silence precedes and follows the speech, so that a mouth that spoke to the end shuts with it.
     """
-    return partial(speech_windows, speech.levels, gain_for(config, speech.gain_db), fps)
+    gain_db, window = gain_for(config, speech.gain_db), MEL_WINDOWS[config.variant]
+    return partial(speech_windows, speech.levels, gain_db, fps, window=window)
 
 
 def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
@@ -52,10 +53,18 @@ def lips_for(session: Session, speech: Speech, fps: Fraction) -> Lips:
 def lips_for_piece(session: Session, piece: Piece, gain_db: float, span: Span) -> Lips:
     """Return the lip-sync of a piece of speech, whose first frame is that of the span."""
     config, models = session.args.lips, session.models
-    gain_db = gain_for(config, gain_db)
+    window = MEL_WINDOWS[config.variant]
+    windows = windows_of_piece(piece, gain_for(config, gain_db), span, window)
+    return Lips(windows, models.paint, crops_for(config))
+
+
+def windows_of_piece(
+    piece: Piece, gain_db: float, span: Span, window: MelWindow = WAV2LIP_WINDOW
+) -> Windows:
+    """Return the log-mel windows of a piece's frames, the first of which is that of the span."""
 
     def windows(first: int, last: int) -> NDArray[np.float32]:
         frames = (span.start + first, span.start + last)
-        return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step)
+        return speech_windows(piece.levels, gain_db, span.fps, *frames, piece.first_step, window)
 
-    return Lips(windows, models.paint, crops_for(config))
+    return windows

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from app.driving import Driven, TransferSettings
 from app.head_pose import rotation
 from app.jobs import TalkJob
+from app.media.mel import speech_windows
+from app.pipeline.accents import accented
 from app.pipeline.motion import idle_motion, still_motion
 from app.pipeline.session import Scene, Shoot
 from app.serving.driving import driving_of
@@ -13,7 +15,7 @@ from app.serving.mouths import lips_for
 from app.serving.sitting import Sat, sit
 from app.serving.take import Session, Take, notes_of
 from app.timeline import frame_count
-from app.values import FrameGroup
+from app.values import FrameGroup, Motion, Speech
 from app.variants.driven import as_motion, limits_of
 
 
@@ -23,12 +25,11 @@ async def talk(job: TalkJob, session: Session) -> Take:
         hearing = session.decoders.speech(job.audio, session.left)
         photo, speech = await session.photo_and(job.portrait, hearing)
     sat = await sit(session, photo.portrait, job.size, job.face_index)
-    num_frames = frame_count(speech.sound.duration_s, job.fps)
-    shoot, frames_without_face = await _shoot(job, session, sat, num_frames)
+    shoot, frames_without_face = await _shoot(job, session, sat, speech)
     height, width = sat.portrait.pixels.shape[:2]
     return Take(
         scene=Scene(
-            num_frames=num_frames,
+            num_frames=_frames_of(job, speech),
             shoot=shoot,
             lips=lips_for(session, speech, job.fps),
             measure=session.times.measure,
@@ -50,23 +51,38 @@ Count = Callable[[], int]
 
 
 async def _shoot(
-    job: TalkJob, session: Session, sat: Sat, num_frames: int
+    job: TalkJob, session: Session, sat: Sat, speech: Speech
 ) -> tuple[Shoot, Count | None]:
     """Return what makes the frames, the photo moved as the job says; and what counts lost faces."""
     if job.motion == "file":
         assert job.driving is not None
         return await _following(job.driving, job, session, sat)
     animate = await session.models.animator(sat.portrait, sat.mesh)
+    num_frames = _frames_of(job, speech)
     if job.motion == "idle":
         motion = await asyncio.to_thread(idle_motion, num_frames, job.fps, job.seed)
     else:
         motion = still_motion(num_frames)
 
     async def shoot(frames: slice) -> FrameGroup:
+        moved = motion[frames]
+        if job.motion == "idle":
+            moved = _accented(moved, job, speech, frames)
         with session.times.measure("animate"):
-            return await animate(motion[frames])
+            return await animate(moved)
 
     return shoot, None
+
+
+def _accented(motion: Motion, job: TalkJob, speech: Speech, frames: slice) -> Motion:
+    """Return the motion of frames [start, stop) with the accents of what is said in them."""
+    span = (frames.start, frames.stop)
+    heard = speech_windows(speech.levels, speech.gain_db, job.fps, *span)
+    return accented(motion, heard, job.fps, job.seed, frames.start)
+
+
+def _frames_of(job: TalkJob, speech: Speech) -> int:
+    return frame_count(speech.sound.duration_s, job.fps)
 
 
 async def _following(

@@ -5,13 +5,24 @@ from typing import Literal
 from pydantic import Field
 
 from app.strict import Settings
+from app.values import MelWindow
 
 Device = Literal["auto", "cpu", "cuda"]
 
 WeightSource = Literal["published", "seeded"]
 
 CROP_PX = {"viseme": 256, "wav2lip": 96}
-"""Side of the square mouth crop that each lip-sync variant takes, px."""
+"""Side of the square mouth crop that each lip-sync variant takes, px; `viseme` takes any, and its
+engines are built for this one."""
+
+VISEME_CROPS_PX = (128, 192, 256, 384, 512)
+"""Sides of the mouth crops that are cut for `viseme`: the smaller the face, the less is drawn."""
+
+MEL_WINDOWS = {
+    "viseme": MelWindow(before=17, steps=32),
+    "wav2lip": MelWindow(before=0, steps=16),
+}
+"""What each lip-sync variant hears for a frame."""
 
 
 class PortraitConfig(Settings):

@@ -13,6 +13,8 @@ from app import head_pose
 from app.driving import Driven, DrivingFaces, HeadMotion, Performance
 from app.models.puppet import warp
 from app.models.puppet.eyelids import find_eyelids
+from app.models.puppet.freedom import freedom
+from app.models.puppet.gestures import gesture_fields
 from app.models.puppet.head import HeadFrame, Stage, find_stage, head_fields
 from app.models.puppet.renderer import PuppetNet
 from app.runtime.eager import EagerEngine
@@ -39,7 +41,7 @@ class Prepared:
         points: (478, 2) float32, the mesh in the photo, px.
         stage: the part of the photo that may move.
         tensors: what the net needs beside the motion: the stage (3, h, w) float32 in [0, 255],
-            head fields, eyelid pixels and their slots, on the engine's device; see
+            head and gesture fields, eyelid pixels and their slots, on the engine's device; see
             `PuppetNet.forward`.
         lid_shifts: (478, 2) float32, by how many px each mesh point moves when its eye shuts.
         lid_is_right: (478,) bool, whether the eye on the image's right moves the point.
@@ -56,7 +58,7 @@ class Prepared:
 
 
 class Puppet:
-    """Sways and nods a head in depth and shuts its eyes; the rest of the photo stands still.
+    """Sways and nods a head in depth, moves its eyes and brows; the rest of the photo stands still.
 
     Args:
         engine: runs a `PuppetNet`; by default eagerly.
@@ -92,7 +94,7 @@ class Puppet:
         device = self._engine.device
         tensors = (
             torch.from_numpy(np.ascontiguousarray(still.transpose(2, 0, 1), np.float32)).to(device),
-            torch.from_numpy(head_fields(points, frame, stage, (height, width))).to(device),
+            torch.from_numpy(_fields(points, frame, stage, (height, width))).to(device),
             torch.from_numpy(lids.pixels).to(device),
             torch.from_numpy(lids.slots).to(device),
         )
@@ -147,7 +149,8 @@ class Puppet:
         ]
         pose = torch.from_numpy(np.concatenate([motion.pose for _, motion in items]))
         closure = torch.from_numpy(np.concatenate([motion.closure for _, motion in items]))
-        inputs = (*stills, pose, closure)
+        gesture = torch.from_numpy(np.concatenate([motion.gestures for _, motion in items]))
+        inputs = (*stills, pose, closure, gesture)
         stage = items[0][0].stage
         step = max(1, self._run_px // (stage.width * stage.height))
         drawn = [
@@ -160,6 +163,16 @@ class Puppet:
 
 def _itself(group: FrameGroup) -> FrameGroup:
     return group
+
+
+def _fields(
+    points: NDArray[np.float32], frame: HeadFrame, stage: Stage, photo: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return all fields of a portrait, (9, G, G) float32."""
+    places = (points, frame, stage, photo)
+    fields = np.concatenate([head_fields(*places), gesture_fields(*places)])
+    fields[3:5] *= freedom(torch.from_numpy(fields), (stage.height, stage.width))
+    return fields
 
 
 def _plain(prepared: Prepared, motion: Motion | Driven) -> Motion:
@@ -203,19 +216,19 @@ def project(prepared: Prepared, motion: Motion) -> NDArray[np.float32]:
     still = prepared.points + closure[:, :, None] * prepared.lid_shifts
     corner = np.array([stage.x, stage.y], np.float32)
     unit = np.array([2 / stage.width, 2 / stage.height], np.float32)
-    shift = _shift(prepared, motion.pose, (still - corner) * unit - 1)
+    shift = _shift(prepared, motion, (still - corner) * unit - 1)
     return (still + shift.cpu().numpy() / unit).astype(np.float32)
 
 
-def _shift(
-    prepared: Prepared, pose: NDArray[np.float32], places: NDArray[np.floating]
-) -> torch.Tensor:
-    """Return how far poses (T, 3) move places (T, N, 2), stage coordinates, on the device."""
+def _shift(prepared: Prepared, motion: Motion, places: NDArray[np.floating]) -> torch.Tensor:
+    """Return how far T frames move places (T, N, 2), stage coordinates, on the device."""
     fields = prepared.tensors[1]
     size = (prepared.stage.height, prepared.stage.width)
     with torch.inference_mode():
-        # A copy of the pose, because Ray lends read-only arrays.
-        poses = torch.tensor(pose, device=fields.device)
-        moved = warp.displacement(fields.expand(len(pose), *fields.shape), poses)
+        # Copies, because Ray lends read-only arrays.
+        pose, gesture = (
+            torch.tensor(rows, device=fields.device) for rows in (motion.pose, motion.gestures)
+        )
+        moved = warp.displacement(fields.expand(len(pose), *fields.shape), pose, gesture)
         there = torch.from_numpy(places).to(fields.device)
         return warp.look_up(moved, there, size).transpose(1, 2)

@@ -62,7 +62,7 @@ def spoken_mouths() -> list[LipGroup]:
     gaps = [0.0, 8.0, 16.0] * 3
     crops = np.stack([mouths.crop(gap) for gap in gaps])
     points = np.stack([mouths.mesh(gap) for gap in gaps])
-    loud = random.uniform(-4, 4, (len(gaps), 80, 16)).astype(np.float32)
+    loud = random.uniform(-4, 4, (len(gaps), 80, 32)).astype(np.float32)
     return [LipGroup(crops, points, mel) for mel in (loud, np.full_like(loud, -4))]
 
 

@@ -12,8 +12,8 @@ from app.face.config import FaceConfig
 from app.face.nets import FaceNets
 from app.media.frames import decode_frames
 from app.media.samples import decode_mono
-from app.quality.__main__ import levels_db
-from app.quality.sheet import judge
+from app.quality.levels import levels_db
+from app.quality.watching import watch
 from app.weights.store import WeightStore
 from tests.serve.conftest import wav
 
@@ -33,7 +33,7 @@ def test_the_mouth_follows_the_words_and_the_face_stays_a_face(
     photo = (shared_media / "portraits" / f"{name}.jpg").read_bytes()
     frames = list(decode_frames(talk(server.url, photo, speech).video))
     analyzer = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig())
-    figures = judge(frames, levels_db(speech, len(frames)), analyzer)
-    assert figures.faces_found == 1
-    assert figures.opening > 0.025
-    assert figures.loud_opening > 0.5
+    watched = watch(frames, analyzer, analyzer.analyze(frames[0])[0].points)
+    assert watched.seen.all()
+    assert np.subtract(*np.percentile(watched.gap, [95, 5])) > 0.025
+    assert np.corrcoef(watched.gap, levels_db(speech, len(frames)))[0, 1] > 0.5

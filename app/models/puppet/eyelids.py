@@ -41,17 +41,30 @@ CHEEK_REACH = 1.0
 SOFTNESS = 0.07
 """Width of the lid's edge, in heights of the open eye."""
 
+EYE_WIDTHS_PER_DEG = 0.0075
+"""How far one degree moves the iris, in eye widths: a ball of 12 mm radius, an eye of 28 mm."""
+
+IRIS_SHARE = (0.2, 0.75)
+"""Diameters of an iris, in eye widths, that are believed; else the gaze stays as it is."""
+
+IRIS_MARGIN = 1.2
+"""Within so many radii the iris moves as one; beyond twice that, nothing does."""
+
+RIM = 0.22
+"""Share of the open eye along each lid in which its content stays with the lid."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eyelids:
     """Pixels near the eyes, and the mesh points that move with the lids.
 
     Attributes:
-        pixels: (14, P) float32: x and y in stage coordinates; what one px down the eye adds to
+        pixels: (17, P) float32: x and y in stage coordinates; what one px down the eye adds to
             them; depth below the brow, px; skin from the brow to the lid's edge, px; drop of the
             edge when shut, px; lift of what shows here when shut, px; how open the eye is here,
             1 where it is widest; width of the lid's edge, px; 0 for the left eye and 1 for the
-            right; the lid's own colour, RGB in [0, 255].
+            right; the lid's own colour, RGB in [0, 255]; what one px to the right along the eye
+            adds to x and to y; by how many px one degree of gaze moves what shows here.
         slots: (P,) int64, each pixel's flat index in the stage.
         shifts: (478, 2) float32, by how many px each mesh point moves when its eye is shut.
         is_right: (478,) bool, whether the right eye moves it.
@@ -69,13 +82,16 @@ def find_eyelids(points: Array, stage: Stage, still: NDArray[np.uint8]) -> Eyeli
         _Eye(points, topology.LEFT_EYE_UPPER, topology.LEFT_EYE_LOWER, topology.LEFT_BROW_LOWER),
         _Eye(points, topology.RIGHT_EYE_UPPER, topology.RIGHT_EYE_LOWER, topology.RIGHT_BROW_LOWER),
     )
+    irises = (topology.LEFT_IRIS, topology.RIGHT_IRIS)
     pixels, slots = [_still_pixel(stage)], [np.zeros(1, np.int64)]
     shifts = np.zeros((len(points), 2), np.float32)
     is_right = np.zeros(len(points), np.bool_)
     for right, eye in enumerate(eyes):
         t, eye_pixels, eye_slots = _pixels(eye, stage)
         side = np.full((1, len(t)), right, np.float32)
-        pixels.append(np.concatenate([eye_pixels, side, _tone(eye, t, stage, still)]))
+        tone = _tone(eye, t, stage, still)
+        gaze = _gaze(eye, points[list(irises[right]), :2], eye_slots, stage)
+        pixels.append(np.concatenate([eye_pixels, side, tone, gaze]))
         slots.append(eye_slots)
         moved = _shifts(eye, points[:, :2])
         shifts += moved
@@ -140,6 +156,12 @@ class _Eye:
         lift = LOWER_LIFT * opening * rise * fall
         return v - brow, edge - brow, drop, lift, opening / max(self.height, 0.01)
 
+    def within(self, t: Array, v: Array) -> Array:
+        """Return where places lie in the open eye: 0 at the upper lid, 1 at the lower one."""
+        upper, lower = self._lids(np.clip(t, 0, 1))
+        share: Array = (v - upper) / np.maximum(lower - upper, 1.0)
+        return share
+
     def _lids(self, t: Array) -> tuple[Array, Array]:
         """Return v of the upper and of the lower lid at t in [0, 1]; upper <= lower."""
         pins = (t * (1 - t))[:, None] * _basis(t)
@@ -181,6 +203,32 @@ def _pixels(eye: _Eye, stage: Stage) -> tuple[Array, Array, NDArray[np.int64]]:
     return t[slots], np.concatenate([centres, step, motion]).astype(np.float32), slots
 
 
+def _gaze(eye: _Eye, iris: Array, slots: NDArray[np.int64], stage: Stage) -> Array:
+    """Return how the gaze moves pixels, (3, P); see `Eyelids`.
+
+    Args:
+        eye: whose.
+        iris: (5, 2) px, its centre and four points of its rim.
+        slots: (P,) the pixels.
+        stage: where they are.
+    """
+    places = np.stack([slots % stage.width + stage.x, slots // stage.width + stage.y], 1) + 0.5
+    t, v = eye.axes(places.astype(np.float32))
+    radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+    iris_t, iris_v = eye.axes(iris[:1])
+    away = np.hypot((t - iris_t) * eye.width, v - iris_v) / max(radius, 0.5)
+    moves = 1 - smoothstep(away / IRIS_MARGIN - 1)
+    share = eye.within(t, v)
+    inside = smoothstep(share / RIM) * smoothstep((1 - share) / RIM)
+    corners = smoothstep(t / 0.2) * smoothstep((1 - t) / 0.2)
+    believed = IRIS_SHARE[0] < 2 * radius / eye.width < IRIS_SHARE[1]
+    believed &= bool(0.15 < iris_t[0] < 0.85) and bool(-0.5 < eye.within(iris_t, iris_v)[0] < 1.5)
+    gives = float(believed) * EYE_WIDTHS_PER_DEG * eye.width * moves * inside * corners
+    unit = np.array([2 / stage.width, 2 / stage.height], np.float32)
+    step = np.repeat((eye.across * unit)[:, None], len(slots), 1)
+    return np.concatenate([step, gives[None]]).astype(np.float32)
+
+
 def _tone(eye: _Eye, t: Array, stage: Stage, still: NDArray[np.uint8]) -> Array:
     """Return the colour of an eye's shut lid at t (P,): (3, P) RGB in [0, 255].
 
@@ -201,8 +249,8 @@ def _tone(eye: _Eye, t: Array, stage: Stage, still: NDArray[np.uint8]) -> Array:
 
 
 def _still_pixel(stage: Stage) -> Array:
-    """Return the attributes (14, 1) of the stage's first pixel, which no lid moves: padding."""
-    still = np.zeros((14, 1), np.float32)
+    """Return the attributes (17, 1) of the stage's first pixel, which no lid moves: padding."""
+    still = np.zeros((17, 1), np.float32)
     still[:2, 0] = 1 / stage.width - 1, 1 / stage.height - 1
     still[[5, 9]] = 1
     return still

@@ -1,6 +1,6 @@
 """The net of the puppet: draws stages in given poses.
 
-B batch, G grid nodes per side, H/W stage px, P eyelid px (padded), L attributes of each.
+B batch, G grid nodes per side, H/W stage px, P eyelid px (padded), L attributes of each (17).
 """
 
 import torch
@@ -18,32 +18,35 @@ LASH_SHADE = 0.4
 
 
 class PuppetNet(nn.Module):
-    """Shuts the eyes of a photo, then turns its head."""
+    """Moves and shuts the eyes of a photo, then its brows, and turns its head."""
 
     def forward(
         self,
         photo_B3HW: torch.Tensor,
-        fields_B5GG: torch.Tensor,
+        fields_B9GG: torch.Tensor,
         lids_BLP: torch.Tensor,
         slots_BP: torch.Tensor,
         pose_B3: torch.Tensor,
         closure_B2: torch.Tensor,
+        gesture_B4: torch.Tensor,
     ) -> torch.Tensor:
         """Return the stages in their poses: (B, H, W, 3) uint8 RGB.
 
         Args:
             photo_B3HW: the still stages, float32 RGB in [0, 255]; may be expanded views.
-            fields_B5GG: of `head.head_fields`, stage coordinates.
+            fields_B9GG: of `head.head_fields` and `gestures.gesture_fields`, stage coordinates.
             lids_BLP: of `eyelids.Eyelids`.
             slots_BP: int64, the flat index in H * W of each eyelid pixel; repeats are padding.
             pose_B3: yaw, pitch, roll in degrees.
             closure_B2: how far the left and the right eye of the image are shut, in [0, 1].
+            gesture_B4: gaze to the image's right and downwards, degrees away from the photo's;
+                how far the brows are raised, in [0, 1]; breath, in [-1, 1].
         """
         height, width = photo_B3HW.shape[2:]
-        moved = warp.displacement(fields_B5GG, pose_B3)
+        moved = warp.displacement(fields_B9GG, pose_B3, gesture_B4)
         origins = warp.origins(moved, (height, width))
         grid = functional.interpolate(origins, (height, width), mode="bilinear", align_corners=True)
-        blinking = _blink(photo_B3HW, lids_BLP, slots_BP, closure_B2)
+        blinking = _blink(photo_B3HW, lids_BLP, slots_BP, closure_B2, gesture_B4[:, :2])
         # Bicubic, because a bilinear head would look softer than the still photo around it.
         drawn = functional.grid_sample(
             blinking,
@@ -61,11 +64,12 @@ def _blink(
     lids_BLP: torch.Tensor,
     slots_BP: torch.Tensor,
     closure_B2: torch.Tensor,
+    gaze_B2: torch.Tensor,
 ) -> torch.Tensor:
-    """Return a copy of the photo with its eyes shut as far as `closure_B2` says.
+    """Return a copy of the photo with its eyes shut and turned as far as is said.
 
     Below the brow the skin stretches downwards with the lid's edge, which covers the eye; the
-    lower lid rises a little.
+    lower lid rises a little. The iris slides beneath the lids, and the white around it gives way.
     """
     height, width = photo_B3HW.shape[2:]
     x, y, down_x, down_y, depth, skin, drop, lift, opening, soft, right = lids_BLP[:, :11].unbind(1)
@@ -73,9 +77,15 @@ def _blink(
     drop, lift = closure * drop, closure * lift
     edge = skin + drop
     upper = _skin_origin(depth, skin, drop)
-    shift = torch.stack([upper - depth, lift], 1)
+    across_x, across_y, gives = lids_BLP[:, 14:].unbind(1)
+    aside = torch.stack([torch.zeros_like(lift), -gaze_B2[:, :1] * gives], 1)
+    shift = torch.stack([upper - depth, lift - gaze_B2[:, 1:] * gives], 1)
     places = torch.stack(
-        [x[:, None] + shift * down_x[:, None], y[:, None] + shift * down_y[:, None]], -1
+        [
+            x[:, None] + shift * down_x[:, None] + aside * across_x[:, None],
+            y[:, None] + shift * down_y[:, None] + aside * across_y[:, None],
+        ],
+        -1,
     )
     found = functional.grid_sample(
         photo_B3HW, places, mode="bicubic", padding_mode="border", align_corners=False
@@ -86,7 +96,7 @@ def _blink(
     # What the lid uncovers was folded away in the photo; stretched lashes would darken it.
     bare = ((depth - 0.75 * skin) / (0.5 * skin)).clamp(0, 1) * (-beyond - 1).clamp(0, 2) / 2
     lid = torch.lerp(
-        lid, LID_TONE * lids_BLP[:, 11:], (BARE_LID * closure * opening * bare)[:, None]
+        lid, LID_TONE * lids_BLP[:, 11:14], (BARE_LID * closure * opening * bare)[:, None]
     )
     shade = 1 - LASH_SHADE * closure * opening * torch.exp(-(beyond**2))
     mixed = torch.lerp(eye, lid, cover) * shade[:, None]

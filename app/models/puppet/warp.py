@@ -7,10 +7,10 @@ coordinates: x and y in [-1, 1] from edge to edge of the stage, as in torch's gr
 import torch
 from torch.nn import functional
 
-POSE_LIMIT_DEG = (12.0, 10.0, 12.0)
+POSE_LIMIT_DEG = (15.0, 10.0, 12.0)
 """Largest yaw, pitch and roll; poses beyond are clamped."""
 
-INVERSIONS = 9
+INVERSIONS = 14
 
 
 def turn(pose_B3: torch.Tensor) -> torch.Tensor:
@@ -30,15 +30,22 @@ def turn(pose_B3: torch.Tensor) -> torch.Tensor:
     return torch.stack([row_x, row_y], 1) - torch.eye(3, device=pose_B3.device)[:2]
 
 
-def displacement(fields_B5GG: torch.Tensor, pose_B3: torch.Tensor) -> torch.Tensor:
+def displacement(
+    fields_B9GG: torch.Tensor, pose_B3: torch.Tensor, gesture_B4: torch.Tensor
+) -> torch.Tensor:
     """Return how far each grid node moves: (B, 2, G, G), stage coordinates.
 
     Args:
-        fields_B5GG: of `app.models.puppet.head.head_fields`.
+        fields_B9GG: of `app.models.puppet.head.head_fields` and, after them, of
+            `app.models.puppet.gestures.gesture_fields`.
         pose_B3: degrees.
+        gesture_B4: of `PuppetNet.forward`; gaze moves no node.
     """
-    moved = torch.einsum("bij,bjhw->bihw", turn(pose_B3), fields_B5GG[:, :3])
-    return moved * fields_B5GG[:, 3:]
+    turned = torch.einsum("bij,bjhw->bihw", turn(pose_B3), fields_B9GG[:, :3])
+    raised = torch.einsum(
+        "bk,bkjhw->bjhw", gesture_B4[:, 2:], fields_B9GG[:, 5:].unflatten(1, (2, 2))
+    )
+    return turned * fields_B9GG[:, 3:5] + raised
 
 
 def look_up(

@@ -1,6 +1,6 @@
 """The whole embedded lip-sync net: from speech and a mouth crop to the speaking mouth.
 
-B frames, M mel bins (80), S mel steps (16) or crop px, K mesh points (478).
+B frames, M mel bins (80), S mel steps (32) or crop px, K mesh points (478).
 """
 
 import torch
@@ -26,8 +26,8 @@ class VisemeNet(nn.Module):
         Args:
             crops_BSS3: (B, S, S, 3) uint8 RGB, cut by app.pipeline.mouth.
             points_BK2: (B, 478, 2) float32, mesh points, crop px.
-            mel_BMS: (B, 80, 16) float32 in [-4, 4], Wav2Lip's log-mel from each frame's time on,
-                of speech brought to -20 dBFS RMS.
+            mel_BMS: (B, 80, 32) float32 in [-4, 4], Wav2Lip's log-mel around each frame's time,
+                as `Controls` hears it.
         """
         drawn: torch.Tensor = self.renderer(crops_BSS3, points_BK2, self.controls(mel_BMS))
         return drawn

@@ -17,11 +17,12 @@ from tests.unit.models.one_device import OneDevice
 def puppet_inputs() -> list[torch.Tensor]:
     return [
         torch.zeros(2, 3, 96, 64),
-        torch.zeros(2, 5, 64, 64),
-        torch.zeros(2, 14, 1024),
+        torch.zeros(2, 9, 64, 64),
+        torch.zeros(2, 17, 1024),
         torch.zeros(2, 1024, dtype=torch.int64),
         torch.zeros(2, 3),
         torch.zeros(2, 2),
+        torch.zeros(2, 4),
     ]
 
 
@@ -29,7 +30,7 @@ def viseme_inputs() -> list[torch.Tensor]:
     return [
         torch.zeros(2, 256, 256, 3, dtype=torch.uint8),
         torch.zeros(2, 478, 2),
-        torch.zeros(2, 80, 16),
+        torch.zeros(2, 80, 32),
     ]
 
 
@@ -55,7 +56,7 @@ def test_a_net_makes_nothing_on_another_device(
 
 @pytest.mark.parametrize(
     ("net", "inputs", "on_cpu"),
-    [(PuppetNet, puppet_inputs, index) for index in range(6)]
+    [(PuppetNet, puppet_inputs, index) for index in range(7)]
     + [(VisemeNet, viseme_inputs, index) for index in range(3)],
 )
 def test_every_input_that_lies_elsewhere_is_noticed(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from app import topology
 from app.models.puppet import warp
 from app.models.puppet.eyelids import PAD, SKIN_TO_FOLD, find_eyelids
+from app.models.puppet.freedom import freedom, least_area
+from app.models.puppet.gestures import gesture_fields
 from app.models.puppet.head import GRID, STAGE_STEP_PX, HeadFrame, Stage, find_stage, head_fields
 from app.models.puppet.renderer import _skin_origin
 from app.values import FaceMesh
@@ -26,33 +28,58 @@ FACES = [
 def _fields(points: NDArray[np.float32], photo: tuple[int, int]) -> tuple[Stage, torch.Tensor]:
     frame = HeadFrame.of_mesh(points)
     stage = find_stage(frame, *photo)
-    return stage, torch.from_numpy(head_fields(points, frame, stage, photo))[None]
+    places = (points, frame, stage, photo)
+    fields = torch.from_numpy(np.concatenate([head_fields(*places), gesture_fields(*places)]))
+    fields[3:5] *= freedom(fields, (stage.height, stage.width))
+    return stage, fields[None]
+
+
+def _moved(fields: torch.Tensor, pose: torch.Tensor, brows_up: float = 0.0) -> torch.Tensor:
+    gesture = torch.tensor([0.0, 0, brows_up, 2 * brows_up - 1]).expand(len(pose), -1)
+    still = torch.zeros_like(gesture)
+    expanded = fields.expand(len(pose), -1, -1, -1)
+    return warp.displacement(expanded, pose, gesture if brows_up else still)
 
 
 def _extremes() -> torch.Tensor:
-    corners = [(y, p, r) for y in (-10, 0, 10) for p in (-8, 0, 8) for r in (-10, 0, 10)]
+    corners = [(y, p, r) for y in (-15, 0, 15) for p in (-10, 0, 10) for r in (-12, 0, 12)]
     return torch.tensor(corners, dtype=torch.float32)
 
 
+@pytest.mark.parametrize("brows_up", [0.0, 1.0])
 @pytest.mark.parametrize(("mesh", "photo"), FACES)
-def test_no_pose_folds_or_tears_the_photo(mesh: FaceMesh, photo: tuple[int, int]) -> None:
+def test_no_pose_folds_or_tears_the_photo(
+    mesh: FaceMesh, photo: tuple[int, int], brows_up: float
+) -> None:
     stage, fields = _fields(mesh.points, photo)
-    pose = _extremes()
-    moved = warp.displacement(fields.expand(len(pose), -1, -1, -1), pose)
-    step_x = 2 * (1 - 1 / stage.width) / (GRID - 1)
-    step_y = 2 * (1 - 1 / stage.height) / (GRID - 1)
-    for rows in (slice(None, -1), slice(1, None)):
-        for columns in (slice(None, -1), slice(1, None)):
-            by_x = moved.diff(dim=3)[:, :, rows] / step_x
-            by_y = moved.diff(dim=2)[:, :, :, columns] / step_y
-            area = (1 + by_x[:, 0]) * (1 + by_y[:, 1]) - by_x[:, 1] * by_y[:, 0]
-            assert area.min() > 0.1
+    moved = _moved(fields, _extremes(), brows_up)
+    assert least_area(moved, (stage.height, stage.width)) > 0.1
+
+
+def test_a_fold_is_seen_and_a_shift_is_none() -> None:
+    shifted = torch.full((1, 2, GRID, GRID), 0.3)
+    assert least_area(shifted, (64, 64)) == pytest.approx(1)
+    x = torch.linspace(1 / 64 - 1, 1 - 1 / 64, GRID)
+    mirrored = torch.stack([-2 * x.expand(GRID, GRID), torch.zeros(GRID, GRID)])[None]
+    assert least_area(mirrored, (64, 64)) == pytest.approx(-1, abs=1e-4)
+
+
+def test_a_head_in_the_open_turns_freely_and_one_at_the_border_less() -> None:
+    def share(points: NDArray[np.float32], photo: tuple[int, int]) -> float:
+        frame = HeadFrame.of_mesh(points)
+        stage = find_stage(frame, *photo)
+        places = (points, frame, stage, photo)
+        fields = np.concatenate([head_fields(*places), gesture_fields(*places)])
+        return freedom(torch.from_numpy(fields), (stage.height, stage.width))
+
+    assert share(fake_mesh((160, 150), 90).points, (320, 320)) == 1
+    assert share(fake_mesh((100, 110), 130, roll_deg=15).points, (240, 200)) < 1
 
 
 @pytest.mark.parametrize(("mesh", "photo"), FACES)
 def test_nothing_crosses_the_border_of_the_photo(mesh: FaceMesh, photo: tuple[int, int]) -> None:
     stage, fields = _fields(mesh.points, photo)
-    moved = warp.displacement(fields.expand(27, -1, -1, -1), _extremes())
+    moved = _moved(fields, _extremes(), 1.0)
     for border in (moved[:, 0, :, 0], moved[:, 0, :, -1], moved[:, 1, 0], moved[:, 1, -1]):
         assert border.abs().max() < 1e-6
     inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
@@ -69,14 +96,17 @@ def test_the_stage_lies_in_the_photo_in_whole_steps(mesh: FaceMesh, photo: tuple
 
 
 @given(
-    yaw=st.floats(-10, 10), pitch=st.floats(-8, 8), roll=st.floats(-10, 10), side=st.integers(0, 7)
+    yaw=st.floats(-15, 15),
+    pitch=st.floats(-10, 10),
+    roll=st.floats(-12, 12),
+    side=st.integers(0, 7),
 )
 @settings(max_examples=30, deadline=None)
 def test_origins_undo_the_displacement(yaw: float, pitch: float, roll: float, side: int) -> None:
     mesh = fake_mesh((140, 130), 100, roll_deg=side - 3)
     stage, fields = _fields(mesh.points, (288, 288))
     size = (stage.height, stage.width)
-    moved = warp.displacement(fields, torch.tensor([[yaw, pitch, roll]]))
+    moved = _moved(fields, torch.tensor([[yaw, pitch, roll]]))
     origins = warp.origins(moved, size).flatten(2).transpose(1, 2)
     still = warp.origins(torch.zeros_like(moved), size).flatten(2).transpose(1, 2)
     back = origins + warp.look_up(moved, origins, size).transpose(1, 2)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.pipeline.motion import SWAY_DEG, idle_motion, still_motion
+from app.pipeline.motion import GAZE_LIMIT_DEG, SWAY_DEG, idle_motion, still_motion
 
 FPS = Fraction(25)
 MINUTE = 25 * 60
@@ -108,3 +108,32 @@ def test_a_motion_made_piece_by_piece_is_the_whole(
     piece = idle_motion(frames, fps, seed, start)
     assert np.abs(piece.pose - whole.pose).max() < 1e-6
     assert np.abs(piece.closure - whole.closure).max() < 1e-6
+    assert np.abs(piece.gestures - whole.gestures).max() < 1e-5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_eyes_jump_and_rest_and_come_back(seed: int) -> None:
+    motion = idle_motion(MINUTE, FPS, seed)
+    gaze = motion.gestures[:, :2]
+    assert not gaze[0].any()
+    assert (np.abs(gaze).max(0) <= GAZE_LIMIT_DEG).all()
+    steps = np.abs(np.diff(gaze[:, 0]))
+    jumps = int((steps > 0.4).sum())
+    assert 10 <= jumps <= 90
+    assert np.median(steps) < 0.05
+    assert np.abs(gaze.mean(0)).max() < 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_breath_comes_and_goes_at_a_resting_rate(seed: int) -> None:
+    breath = idle_motion(MINUTE, FPS, seed).gestures[:, 3]
+    assert breath[0] == 0
+    assert np.abs(breath).max() <= 1
+    rises = int(((breath[:-1] < 0) & (breath[1:] >= 0)).sum())
+    assert 10 <= rises <= 20
+    assert np.abs(np.diff(breath)).max() < 0.15
+
+
+def test_a_still_motion_has_no_gesture() -> None:
+    assert not still_motion(5).gestures.any()
+    assert still_motion(5)[1:3].gestures.shape == (2, 4)

@@ -159,3 +159,20 @@ def test_transforms_scale_with_the_crop(crop_px: int) -> None:
     small = mouth.to_crop(points, mouth.crop_transforms(points, crop_px))
     large = mouth.to_crop(points, mouth.crop_transforms(points, 2 * crop_px))
     assert np.allclose(2 * small, large, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "side"), [(0.1, 128), (0.38, 128), (0.42, 192), (0.8, 256), (1.1, 384), (9.0, 512)]
+)
+def test_the_crop_is_as_large_as_the_face_asks_for(scale: float, side: int) -> None:
+    points = placed(scale)
+    face = mouth.LowerFace(512, 128, 256, 384, 192)
+    transforms = face.place(points)
+    assert face.cut(smooth(), transforms).shape == (1, side, side, 3)
+    assert (transforms == mouth.crop_transforms(points, side)).all()
+
+
+def test_a_session_keeps_the_size_of_its_first_crop() -> None:
+    face = mouth.LowerFace(128, 256)
+    sides = [face.cut(smooth(), face.place(placed(scale))).shape[1] for scale in (0.3, 0.9)]
+    assert sides == [128, 128]

@@ -1,71 +1,56 @@
-"""The judge's figures and sheets, over videos whose truth is known."""
+"""Contact sheets and blind pairs, of frames that are made up."""
 
-from typing import cast
+import json
+from pathlib import Path
 
+import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from app.face.analyzer import FaceAnalyzer
-from app.quality.sheet import CLOSE_UP_PX, contact_sheet, judge, lip_gap
+from app.quality.preference import PAIRS, Preference
+from app.quality.sheet import CELL_PX, COLUMNS, contact_sheet, liveliest, mouth, word_sheet
 from app.topology import INNER_LIP_LOWER, INNER_LIP_UPPER
-from app.values import BLENDSHAPES, FaceMesh
 from tests.fake_face import fake_mesh
 
 SIDE = 200
 
 
-class FakeAnalyzer:
-    """Reads how far the mouth is open out of the first pixel; 255 stands for a lost face."""
-
-    def analyze(self, pixels: NDArray[np.uint8]) -> list[FaceMesh]:
-        opening = int(pixels[0, 0, 0])
-        return [] if opening == 255 else [mesh(opening)]
+def clip(frames: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    points = fake_mesh((SIDE / 2, SIDE / 2), SIDE / 2).points
+    return np.full((frames, SIDE, SIDE, 3), 90, np.uint8), np.repeat(points[None], frames, 0)
 
 
-def mesh(opening_px: float) -> FaceMesh:
-    points = fake_mesh((SIDE / 2, SIDE / 2), SIDE / 2).points.copy()
-    points[list(INNER_LIP_LOWER)] = points[list(INNER_LIP_UPPER)]
-    points[list(INNER_LIP_LOWER), 1] += opening_px
-    return FaceMesh(points, np.zeros(BLENDSHAPES, np.float32), 1.0)
+def test_the_sheet_has_all_its_rows() -> None:
+    assert contact_sheet(*clip(40)).shape == (4 * CELL_PX, COLUMNS * CELL_PX, 3)
+    assert word_sheet(*clip(40), 30).shape == (2 * CELL_PX, COLUMNS * CELL_PX, 3)
 
 
-def frames(openings: list[int]) -> list[NDArray[np.uint8]]:
-    made = []
-    for opening in openings:
-        frame = np.full((SIDE, SIDE, 3), 90, np.uint8)
-        frame[0, 0] = opening
-        made.append(frame)
-    return made
+def test_a_close_up_has_the_mouth_in_its_middle() -> None:
+    (frame,), (points,) = clip(1)
+    lips = points[[*INNER_LIP_UPPER, *INNER_LIP_LOWER], :2].mean(axis=0)
+    cv2.circle(frame, (round(float(lips[0])), round(float(lips[1]))), 4, (255, 0, 0), -1)
+    middle = mouth(frame, points, 3)[CELL_PX // 2 - 3 : CELL_PX // 2 + 3, CELL_PX // 2]
+    assert (middle[:, 0] > 200).all()
 
 
-@pytest.fixture
-def analyzer() -> FaceAnalyzer:
-    return cast("FaceAnalyzer", FakeAnalyzer())
+def test_the_liveliest_stretch_is_where_the_gap_changes() -> None:
+    gap = np.zeros(60, np.float32)
+    gap[30:38] = [0.1, 0, 0.1, 0, 0.1, 0, 0.1, 0]
+    assert 28 <= liveliest(gap) <= 32
+    assert liveliest(gap[:5]) == 0
 
 
-def test_the_gap_grows_with_the_opening_and_not_with_the_size_of_the_face() -> None:
-    wide, wider = lip_gap(mesh(4).points), lip_gap(mesh(8).points)
-    assert wider > wide
-    assert lip_gap(mesh(4).points * 3) == pytest.approx(wide, rel=1e-5)
-
-
-def test_figures_tell_a_mouth_that_follows_the_sound(analyzer: FaceAnalyzer) -> None:
-    openings = [0, 4, 8, 4, 0, 8, 8, 0]
-    level = np.array(openings, np.float32) - 30
-    following = judge(frames(openings), level, analyzer)
-    against = judge(frames(openings), -level, analyzer)
-    assert following.faces_found == 1
-    assert following.loud_opening == pytest.approx(1)
-    assert against.loud_opening == pytest.approx(-1)
-    assert following.opening > 0
-
-
-def test_lost_faces_are_counted(analyzer: FaceAnalyzer) -> None:
-    figures = judge(frames([0, 255, 5, 9]), np.arange(4, dtype=np.float32), analyzer)
-    assert figures.faces_found == 0.75
-
-
-def test_the_sheet_has_all_its_rows(analyzer: FaceAnalyzer) -> None:
-    sheet = contact_sheet(frames(list(range(40))), analyzer)
-    assert sheet.shape == (4 * CLOSE_UP_PX, 8 * CLOSE_UP_PX, 3)
+def test_pairs_are_mixed_and_the_key_lies_elsewhere(tmp_path: Path) -> None:
+    pairs = Preference(tmp_path / "pairs", seed=3)
+    ours, energy = np.full((8, 8, 3), 200, np.uint8), np.full((8, 8, 3), 20, np.uint8)
+    for _ in range(PAIRS + 2):
+        pairs.add(ours, energy)
+    key = json.loads((tmp_path / "key.json").read_text())
+    files = sorted((tmp_path / "pairs").iterdir())
+    assert [file.stem for file in files] == list(key)
+    assert len(key) == PAIRS
+    assert set(key.values()) == {"upper", "lower"}
+    for file in files:
+        sheet = cv2.imread(str(file))
+        assert sheet is not None
+        assert (sheet[0, 0, 0] == 200) == (key[file.stem] == "upper")

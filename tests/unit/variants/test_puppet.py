@@ -234,7 +234,7 @@ class MetaEngine:
     device = torch.device("meta")
 
     def run(self, *inputs: torch.Tensor) -> torch.Tensor:
-        assert [tensor.device.type for tensor in inputs] == ["meta"] * 4 + ["cpu"] * 2
+        assert [tensor.device.type for tensor in inputs] == ["meta"] * 4 + ["cpu"] * 3
         frames, _, height, width = inputs[0].shape
         return torch.zeros(frames, height, width, 3, dtype=torch.uint8)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.models.viseme.net import VisemeNet
 from app.runtime.eager import EagerEngine
+from app.runtime.embedded import viseme_net
 from app.values import LipGroup
 from app.variants.viseme import Viseme
 from tests.unit.models import mouths
@@ -30,7 +30,7 @@ class CountingEngine:
 
 
 def group(frames: int, level: float = -4.0) -> LipGroup:
-    mel = np.full((frames, 80, 16), level, np.float32)
+    mel = np.full((frames, 80, 32), level, np.float32)
     return LipGroup(
         crops=np.stack([mouths.crop()] * frames),
         points=np.stack([mouths.mesh()] * frames),
@@ -65,7 +65,7 @@ def test_an_item_does_not_depend_on_the_others() -> None:
     speaking = LipGroup(
         group(2).crops,
         group(2).points,
-        np.random.default_rng(5).uniform(-4, 4, (2, 80, 16)).astype(np.float32),
+        np.random.default_rng(5).uniform(-4, 4, (2, 80, 32)).astype(np.float32),
     )
     model = Viseme()
     (alone,) = model.paint([speaking])
@@ -73,17 +73,30 @@ def test_an_item_does_not_depend_on_the_others() -> None:
     assert np.abs(alone.astype(int) - among).max() <= 1
 
 
+def test_crops_of_several_sides_come_back_apart() -> None:
+    large = group(3, -1.0)
+    points = large.points * np.float32(0.5)
+    small = LipGroup(large.crops[:, ::2, ::2].copy(), points, large.mel)
+    model = Viseme()
+    painted = model.paint([small, large, small])
+    assert [crops.shape[1] for crops in painted] == [128, 256, 128]
+    (alone,) = model.paint([small])
+    assert (painted[0] == painted[2]).all()
+    assert np.abs(painted[0].astype(int) - alone).max() <= 1
+    assert (alone != small.crops).any()
+
+
 def test_chunks_change_nothing() -> None:
     items = [
         LipGroup(
             group(5).crops,
             group(5).points,
-            np.random.default_rng(6).uniform(-4, 4, (5, 80, 16)).astype(np.float32),
+            np.random.default_rng(6).uniform(-4, 4, (5, 80, 32)).astype(np.float32),
         ),
         group(2),
     ]
-    whole = Viseme(EagerEngine(VisemeNet())).paint(items)
-    chunked = Viseme(EagerEngine(VisemeNet(), chunk_frames=2)).paint(items)
+    whole = Viseme(EagerEngine(viseme_net())).paint(items)
+    chunked = Viseme(EagerEngine(viseme_net(), chunk_frames=2)).paint(items)
     for one, other in zip(whole, chunked, strict=True):
         assert (one == other).all()
 
