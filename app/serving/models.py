@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,18 @@ class ModelCalls:
 
     def __init__(self, models: Models, args: AppArgs, tracer: Tracer | None = None) -> None:
         self._models = models
-        # Made once: options cost more than a call.
-        self._animate_by_value = models.portrait.options(_by_reference=False).animate
-        self._paint_by_value = models.lips.options(_by_reference=False).paint
         self._tracer = tracer or NoTracer()
         self._face = args.face
         self._deadline_s = args.session.call_deadline_s
+
+    # Made once: options cost more than a call.
+    @cached_property
+    def _animate_by_value(self) -> RemoteMethod:
+        return self._models.portrait.options(_by_reference=False).animate
+
+    @cached_property
+    def _paint_by_value(self) -> RemoteMethod:
+        return self._models.lips.options(_by_reference=False).paint
 
     async def faces(self, photo: Portrait) -> list[FaceMesh]:
         """Return the faces of a photo, in its pixels; looked for in copies of bounded size."""
