@@ -78,7 +78,8 @@ def measure_engines(
             ("lips", partial(lips.paint, groups), lips.card.backend),
         ]
         for what, work, backend in steps:
-            timings.append(Timing(what, frames, _median_ms(work, seconds), backend))
+            run_frames = len(calls) * frames
+            timings.append(Timing(what, frames, _median_ms(work, seconds) / run_frames, backend))
     return timings
 
 
@@ -125,11 +126,11 @@ def _finished(finishes: Sequence[Finish]) -> None:
 
 
 def _median_ms(work: Callable[[], object], seconds: float) -> float:
-    """Return the median wall time of a frame in a run, the first two left out."""
+    """Return the median wall time of a run, the first two left out."""
     times: list[float] = []
     until_s = time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < until_s:
         start = time.perf_counter()
         work()
-        times.append(1000 * (time.perf_counter() - start) / FULL_FRAMES)
+        times.append(1000 * (time.perf_counter() - start))
     return float(np.median(times[2:]))

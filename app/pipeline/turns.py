@@ -11,11 +11,14 @@ class Turns:
     Models put live calls first by themselves; what is done beside them, cutting, blending and
     encoding, shares the process's cores, where a crowd of clips would make live streams late.
     Belongs to one event loop.
+
+    Args:
+        at_once: how many of them may work side by side, >= 1; half of the cores, say.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = 1) -> None:
         self._watched = 0
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(at_once)
 
     @contextmanager
     def watching(self) -> Generator[None]:

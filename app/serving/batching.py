@@ -223,7 +223,9 @@ class Slot(Generic[Item, Answer]):
         """Take the next calls that somebody still waits for, and note that they start."""
         batch: list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = []
         left, most_clips = self._places, self._queue.most_clips()
-        while left > 0 and (taken := self._queue.take(left, self._size, most_clips)):
+        while left > 0 and (
+            taken := self._queue.take(left, self._size, most_clips, more=bool(batch))
+        ):
             for ticket, future in taken:
                 if ticket.state == "dropped" or future.done():
                     _resolve(future, _interrupted())

@@ -77,8 +77,8 @@ class Budget:
         self._streams: dict[str, Taken] = {}
         self._promised: list[Taken] = []
         self._longer = 1.0
-        """How many times as long as its video a stream takes: it begins with decoding, and a
-        machine that is behind ends later."""
+        """How many times as long as its video a stream takes: a machine that is behind, or a slow
+        reader, ends later."""
 
     def taken_fps(self) -> float:
         """Return what the streams under way take together."""
@@ -113,7 +113,9 @@ class Budget:
         ended = self._streams.pop(stream, None)
         if ended is not None:
             # One that its viewer left says nothing of how long others take.
-            longer = max(1.0, (self._clock() - ended.from_s) / max(ended.duration_s, 1.0))
+            # One that a slow reader drags on says little: at most twice.
+            longer = (self._clock() - ended.from_s) / max(ended.duration_s, 1.0)
+            longer = min(max(1.0, longer), 2.0)
             self._longer += MEMORY * (longer - self._longer)
 
     def _forget(self, now_s: float) -> None:

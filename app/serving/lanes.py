@@ -12,7 +12,7 @@ WATCHED_S = 1.0
 """So long after a live call more of them are expected: a stream makes one in less."""
 
 CLIP_EVERY = 2
-"""Of so many runs that live calls could fill, one gives a place to a call that is not live."""
+"""Of so many runs in which live calls leave no room for the first of the others, one keeps it."""
 
 
 class Lanes(Generic[Waiting]):
@@ -34,7 +34,7 @@ class Lanes(Generic[Waiting]):
         self._live_s = float("-inf")
         self._live: deque[Waiting] = deque()
         self._clips: deque[Waiting] = deque()
-        self._full_of_live = 0
+        self._without_clips = 0
 
     def __len__(self) -> int:
         return len(self._live) + len(self._clips)
@@ -59,28 +59,32 @@ class Lanes(Generic[Waiting]):
         places: int,
         size: Callable[[Waiting], int] = lambda call: 1,
         most_clips: int = sys.maxsize,
+        more: bool = False,
     ) -> list[Waiting]:
         """Return the calls of the next run, as many as have place in the order of their lane.
 
         Args:
             places: >= 1.
-            size: how many of them a call takes, >= 1.
+            size: how many of them a call takes, in [1, places of a whole run].
             most_clips: at most so many calls that are not live.
+            more: whether they join a run that others have been taken for; nothing is kept then.
         """
         for_clips = 0
-        if self._clips and most_clips and sum(map(size, self._live)) >= places:
-            self._full_of_live += 1
-            if self._full_of_live % CLIP_EVERY == 0:
-                for_clips = min(places, size(self._clips[0]))
+        if self._clips and most_clips and not more:
+            wanted = min(places, size(self._clips[0]))
+            if sum(map(size, self._live)) > places - wanted:
+                self._without_clips += 1
+                if self._without_clips % CLIP_EVERY == 0:
+                    for_clips = wanted
         taken: list[Waiting] = []
         left = places - for_clips
         lanes = ((self._live, sys.maxsize, for_clips), (self._clips, most_clips, 0))
-        for lane, most, more in lanes:
+        for lane, most, kept in lanes:
             first = len(taken)
             while lane and size(lane[0]) <= left and len(taken) - first < most:
                 taken.append(lane.popleft())
                 left -= size(taken[-1])
-            left += more
+            left += kept
         return taken
 
     def clear(self) -> None:

@@ -67,7 +67,8 @@ class Stage:
         self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
         self._sitters = Sitters(args.frames)
-        self._turns = Turns()
+        # One at a time on two cores, as measured; more where more cores are.
+        self._turns = Turns(max(1, len(os.sched_getaffinity(0)) // 2))
 
     async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
         """Decode the media, find the faces and lay out all that is rendered.

@@ -56,3 +56,9 @@ async def test_two_watchers_must_both_leave() -> None:
         with turns.watching():
             pass
         assert (await most_at_once(turns, 3))[0] == 1
+
+
+async def test_as_many_work_side_by_side_as_are_allowed() -> None:
+    turns = Turns(at_once=3)
+    with turns.watching():
+        assert (await most_at_once(turns, 6))[0] == 3

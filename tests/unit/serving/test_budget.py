@@ -123,3 +123,15 @@ def test_the_least_of_engines_and_cpus_is_shared(
     portrait, lips, own = Pace(100, 0.02), Pace(300, 0.01), Pace(0, 0.02)
     assert shared(portrait, lips, own, Replicas(replicas, cpus)) == pytest.approx(share)
     assert shared(None, None, None, Replicas(replicas, cpus)) is None
+
+
+def test_a_reader_that_drags_on_does_not_make_everybody_wait() -> None:
+    now_s = 0.0
+    budget = Budget(lambda: now_s)
+    budget.take("slow", 25, 1.0, 1000)
+    now_s = 60.0
+    budget.give_back("slow")
+    budget.take("next", 25, 10.0, 1000)
+    full = budget.take("refused", 25, 10.0, 30)
+    assert full is not None
+    assert full.free_in_s <= 20

@@ -1,5 +1,6 @@
 """Live calls go first, and others never stand still."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +62,22 @@ def test_while_somebody_watches_one_other_call_joins_a_run() -> None:
     assert waiting.take(4, most_clips=waiting.most_clips()) == ["clip 1"]
     now_s += WATCHED_S
     assert len(waiting.take(4, most_clips=waiting.most_clips())) == 4
+
+
+@pytest.mark.parametrize("live_frames", [1, 2, 5, 8, 10, 32])
+def test_a_clip_of_eight_frames_goes_on_beside_live_calls_of_any_size(live_frames: int) -> None:
+    waiting: Lanes[tuple[bool, int]] = Lanes()
+    clips = 0
+    for _ in range(40):
+        while sum(size for live, size in waiting if live) < 32:
+            waiting.put((True, live_frames), live=True)
+        if all(live for live, _ in waiting):
+            waiting.put((False, 8), live=False)
+        run = waiting.take(32, lambda call: call[1], most_clips=1)
+        assert sum(size for _, size in run) <= 32
+        # As a replica does: what is left goes to more, which keeps no place and counts no run.
+        left = 32 - sum(size for _, size in run)
+        if left:
+            run += waiting.take(left, lambda call: call[1], most_clips=0, more=True)
+        clips += sum(not live for live, _ in run)
+    assert clips >= 40 // CLIP_EVERY

@@ -43,3 +43,14 @@ def test_what_was_long_ago_is_forgotten() -> None:
     pace = learnt(*[(8, 0.2)] * 20, *[(8, 0.8)] * 100).pace()
     assert pace is not None
     assert pace.frames_per_s == pytest.approx(10, rel=0.05)
+
+
+def test_what_a_process_did_in_a_long_pause_is_not_the_frames_cost() -> None:
+    cpu_s, now_s = 0.0, 0.0
+    speed = Speed(8, lambda: cpu_s, lambda: now_s)
+    for pause_s, spent_s in ((0.1, 0.08), (0.1, 0.08), (3600.0, 18.0), (0.1, 0.08)):
+        cpu_s, now_s = cpu_s + spent_s, now_s + pause_s
+        speed.note(8, 0.1)
+    pace = speed.pace()
+    assert pace is not None
+    assert pace.cpu_s == pytest.approx(0.01)
