@@ -348,13 +348,17 @@ def parser() -> argparse.ArgumentParser:
     add_failures(commands)
     add_path(commands)
     add_engines(commands)
-    chapter = commands.add_parser("chapter", help="the chapter's table, and ours, from load runs")
-    chapter.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")
-    chapter.add_argument("--budget-ms", type=float, default=250.0, help="P95 of chunks")
+    _add_chapter(commands)
     add_dashboards(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
     return whole
+
+
+def _add_chapter(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    chapter = commands.add_parser("chapter", help="the chapter's table, and ours, from load runs")
+    chapter.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")
+    chapter.add_argument("--budget-ms", type=float, default=250.0, help="P95 of chunks")
 
 
 def _share(text: str) -> float:

@@ -46,7 +46,7 @@ def test_the_mouth_follows_the_words_and_the_face_stays_a_face(
     assert spread(jaw_drop(watched)) > 0.05
     assert np.corrcoef(jaw_drop(watched), levels)[0, 1] > 0.5
     if name not in HIDDEN_LIPS:
-        assert spread(watched.gap) > 0.025
+        assert spread(watched.gap) > 0.018
         assert np.corrcoef(watched.gap, levels)[0, 1] > 0.5
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.bench.load_client import SLACK_S, Body, Chunk, Clip, Outcome
+from app.bench.load_client import AFTER_S, BEFORE_S, SLACK_S, Body, Chunk, Clip, Outcome
 from app.bench.speech import loudest
 from app.demo.run import demo_speech
 from tests.unit.bench.fake_server import FRAMES, Fake, fake_server
+
+CONTEXT_S = BEFORE_S + AFTER_S
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ async def test_a_server_that_is_not_there_is_a_failure() -> None:
 
 
 async def test_the_photo_goes_once_and_again_when_it_was_forgotten(fake: Fake) -> None:
-    audio = loudest(demo_speech(), 0.44)
+    audio = loudest(demo_speech(), CONTEXT_S + 5 / 25)
     async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
         chunk = Chunk(client, b"photo", audio, {"fps": "25", "size": "256"}, frames=5)
         until_s = asyncio.get_running_loop().time() + 30
@@ -93,7 +95,7 @@ async def test_the_photo_goes_once_and_again_when_it_was_forgotten(fake: Fake) -
 
 
 async def test_a_chunk_with_other_than_the_asked_pictures_is_a_failure(fake: Fake) -> None:
-    fake.mode, audio = "short", loudest(demo_speech(), 0.44)
+    fake.mode, audio = "short", loudest(demo_speech(), CONTEXT_S + 5 / 25)
     async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
         chunk = Chunk(client, b"photo", audio, {}, frames=5)
         outcome = await chunk(0, asyncio.get_running_loop().time() + 30)
