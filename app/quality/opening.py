@@ -74,7 +74,9 @@ def shut_in_pauses(gap: Floats, pauses: Floats) -> float:
 
 
 def vowel_order(gap: Floats, open_vowels: Floats, close_vowels: Floats) -> float:
-    """Return how much wider the mouth is halfway through open vowels than close ones, eye distances.
+    """Return how much wider the mouth is in open vowels than in close ones, eye distances.
+
+    Halfway through each of them.
 
     Args:
         gap: (T,) eye distances.
