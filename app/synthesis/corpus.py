@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 
 from app.synthesis.espeak import speak
 from app.synthesis.festival import festival, flite
@@ -37,12 +38,10 @@ def utterances(split: Split, counts: Counts, seed: int, processes: int = 2) -> l
     Raises:
         SynthesisError: an engine or a voice is not installed.
     """
-    jobs = _jobs(split, counts, seed)
-    if processes <= 1:
-        made = [job() for job in jobs]
-    else:
-        with ProcessPoolExecutor(processes) as pool:
-            made = list(pool.map(_done, jobs))
+    # espeak-ng's voice depends on what it said before: each job has a process of its own.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, max_tasks_per_child=1) as pool:
+        made = list(pool.map(_done, _jobs(split, counts, seed)))
     return [utterance for some in made for utterance in some]
 
 

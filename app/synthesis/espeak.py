@@ -5,6 +5,7 @@ One speaker at a time: the library keeps its voice and callback in globals.
 
 import ctypes
 import threading
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,6 @@ _SYNCHRONOUS, _PHONEME_EVENTS, _PHONEME_IPA = 2, 1, 2
 _UTF8, _RATE, _PITCH, _RANGE = 1, 1, 3, 4
 _LIST_END, _PHONEME = 0, 7
 _LOCK = threading.Lock()
-_STARTED: list[bool] = []
 
 
 class _Id(ctypes.Union):
@@ -46,18 +46,13 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
+@lru_cache(maxsize=1)
 def _library() -> tuple[Any, int]:
-    """Return the library and its sample rate in Hz, as if nothing had been said before.
-
-    What it says depends on what it said last: it is started anew each time.
-    """
+    """Return the library, ready, and its sample rate in Hz."""
     try:
         library = ctypes.CDLL(_LIBRARY)
     except OSError as error:
         raise SynthesisError(f"{_LIBRARY} is not here: apt-get install espeak-ng") from error
-    if _STARTED:
-        library.espeak_Terminate()
-    _STARTED.append(True)
     rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS | _PHONEME_IPA)
     if rate_hz <= 0:
         raise SynthesisError("espeak-ng does not start")

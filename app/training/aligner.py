@@ -32,7 +32,8 @@ def fit_aligner(
     torch.manual_seed(seed)
     draw = np.random.default_rng(seed)
     batches = Batches(clips, schedule, draw, CONTEXT_STEPS, CONTEXT_STEPS)
-    net, out = (part.to(device) for part in _net())
+    net, out = _net()
+    net, out = net.to(device), out.to(device)
     parameters = [*net.parameters(), *out.parameters()]
     optimiser = torch.optim.AdamW(parameters, schedule.rate, weight_decay=0.02)
     rate = torch.optim.lr_scheduler.OneCycleLR(

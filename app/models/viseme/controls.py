@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from app.models.viseme.phonemes import CONTROLS
+from app.models.viseme.phonemes import CONTROLS as CONTROLS
 
 MEL_BINS: Final = 80
 STEPS: Final = 32

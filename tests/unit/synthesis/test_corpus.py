@@ -77,9 +77,9 @@ def test_the_same_seed_says_the_same_in_any_number_of_processes() -> None:
     for one, other in zip(alone, again, strict=True):
         assert (one.samples == other.samples).all()
         assert one.segments == other.segments
-    other = utterances("held-out", counts, 8, 1)
-    assert [said.voice for said in other] != [said.voice for said in alone] or len(
-        other[0].samples
+    others = utterances("held-out", counts, 8, 1)
+    assert [said.voice for said in others] != [said.voice for said in alone] or len(
+        others[0].samples
     ) != len(alone[0].samples)
 
 

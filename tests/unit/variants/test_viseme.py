@@ -1,12 +1,19 @@
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from app.demo.run import demo_speech
+from app.media.audio import decode_speech
+from app.media.config import MediaConfig
+from app.media.mel import speech_windows
 from app.runtime.eager import EagerEngine
 from app.runtime.embedded import viseme_net
 from app.values import LipGroup
+from app.variants.config import MEL_WINDOWS
 from app.variants.viseme import Viseme
 from tests.unit.models import mouths
 
@@ -73,8 +80,17 @@ def test_an_item_does_not_depend_on_the_others() -> None:
     assert np.abs(alone.astype(int) - among).max() <= 1
 
 
+def spoken(frames: int) -> NDArray[np.float32]:
+    """Return the windows of frames in the middle of the demo's speech."""
+    speech = decode_speech(demo_speech(), MediaConfig())
+    window = MEL_WINDOWS["viseme"]
+    return speech_windows(
+        speech.levels, speech.gain_db, Fraction(25), 50, 50 + frames, window=window
+    )
+
+
 def test_crops_of_several_sides_come_back_apart() -> None:
-    large = group(3, -1.0)
+    large = LipGroup(group(3).crops, group(3).points, spoken(3))
     points = large.points * np.float32(0.5)
     small = LipGroup(large.crops[:, ::2, ::2].copy(), points, large.mel)
     model = Viseme()
