@@ -56,7 +56,7 @@ def footage(
     samples = _at_16_khz(speech or demo_speech())
     if name == "controls":
         return (torch.from_numpy(_heard(samples)),)
-    picture, mesh = _sitter(portrait or demo_portrait())
+    picture, mesh = sitter(portrait or demo_portrait())
     levels = log_mel(samples)
     # 80 steps of the spectrum are a second.
     rate = Fraction(FRAMES * 80, levels.shape[1])
@@ -84,8 +84,12 @@ def _at_16_khz(data: bytes) -> NDArray[np.float32]:
     return np.asarray(np.concatenate(parts, axis=1)[0], np.float32)
 
 
-def _sitter(data: bytes) -> tuple[Portrait, FaceMesh]:
-    """Return a photo and the mesh of its largest face."""
+def sitter(data: bytes) -> tuple[Portrait, FaceMesh]:
+    """Return a photo and the mesh of its largest face.
+
+    Raises:
+        AppError: the file is not taken, there is no face, or the face nets are not there.
+    """
     decoded = decode_portrait(data, MediaConfig())
     picture = fit(decoded.portrait, LONGER_SIDE_PX).portrait
     faces = FaceAnalyzer(FaceNets.locate(WeightStore().path), FaceConfig()).analyze(picture.pixels)

@@ -64,7 +64,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"api.keys", "client", "demo", "media", "serving.batching", "settings"}
     | {"models", "weights.seeded"}
     | {f"observability.{module}" for module in ("dashboards", "grafana", "metrics")},
-    "bench.path_app": BASE | {"serving", "settings", "variants.config"},
+    "bench.path_app": BASE | {"serving", "settings", "variants.config", "variants.portrait"},
+    "bench.engines": BASE
+    | {"demo", "footage", "pipeline.motion", "runtime", "variants", "weights"},
     # A judge stands above what it judges: it renders in process, so that it sees pixels before the
     # encoder, and puts its own energy-only mouth in the trained net's place.
     "quality": BASE

@@ -1,7 +1,9 @@
 """`python -m app.bench`: measures a server of its own; exit status 1 when a target is missed.
 
-`load` puts open-loop load on any server and counts in four units, `path` runs the whole graph over
-models that do nothing.
+`load` puts open-loop load on any server and counts in four units, `overload` asks for twice of what
+one can make, `failures` kills processes under load, `path` runs the whole graph over models that do
+nothing, `engines` the published models over nothing, `chapter` sets load runs beside the chapter's
+table.
 
 `talk` times the demo job and is what runs when nothing is named; `batching` compares batchers,
 `sessions` several sessions with one, `memory` long recordings and stalled readers with the idle;
@@ -27,11 +29,22 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from app.bench import batching, batching_report, memory, sessions, soak_report
+from app.bench import (
+    batching,
+    batching_report,
+    chapter_report,
+    load_report,
+    memory,
+    sessions,
+    soak_report,
+)
 from app.bench.batching import PRODUCT, QUICK, Plan
 from app.bench.batching_load import MEANING
 from app.bench.dashboard_command import add_dashboards, run_dashboards
+from app.bench.engines_command import add_engines, run_engines
+from app.bench.failures_command import add_failures, run_failures
 from app.bench.load_command import add_load, run_load
+from app.bench.overload_command import add_overload, run_overload
 from app.bench.path_command import add_path, run_path
 from app.bench.soak import Tally
 from app.bench.soak import soak as run_soak
@@ -64,8 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _nets(args)
             case "load":
                 return run_load(args)
+            case "overload":
+                return run_overload(args)
+            case "failures":
+                return run_failures(args)
             case "path":
                 return run_path(args)
+            case "engines":
+                return run_engines(args)
+            case "chapter":
+                return _chapter(args)
             case "dashboards":
                 return run_dashboards(args)
         return _talk(args)
@@ -171,11 +192,17 @@ def _soak(args: argparse.Namespace) -> int:
             shown = f"Soak: {made} requests, {wrong} answered wrongly"
             progress.update(task, completed=at_s, description=shown)
 
-        soak = run_soak(args.config, seconds, args.seed, environment, tell)
+        soak = run_soak(args.config, seconds, args.seed, environment, tell, args.share)
     soak_report.write_json(soak, args.out)
     console.print(*soak_report.tables(soak))
     for complaint in soak.tally.complaints:
         console.print(complaint, highlight=False, markup=False)
+    rate = soak.tally.asked.total() / soak.seconds
+    console.print(
+        f"{rate:.2f} requests a second, {rate / soak.most_per_s:.0%} of {soak.most_per_s:.2f} flat "
+        f"out; {soak.cpu_cores:.2f} cores.",
+        highlight=False,
+    )
     console.print(f"Warnings in the server's log: {len(soak.warnings)}.")
     rest = "never" if soak.idle_after_s is None else f"{soak.idle_after_s:.0f} s"
     console.print(f"At rest again after the last answer: {rest}.")
@@ -211,6 +238,13 @@ def _nets(args: argparse.Namespace) -> int:
     console.print(table)
     console.print(f"Asked: user CPU of at most {THREADS} x the published code's wall time.")
     return 0 if all(row.met for row in rows) else 1
+
+
+def _chapter(args: argparse.Namespace) -> int:
+    """Set what load runs found beside the chapter's table."""
+    runs = [load_report.read_json(file) for file in args.runs]
+    print(chapter_report.markdown(runs, args.budget_ms / 1000))
+    return 0
 
 
 def _talk(args: argparse.Namespace) -> int:
@@ -302,16 +336,33 @@ def parser() -> argparse.ArgumentParser:
     held.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long = commands.add_parser("soak", help="good, bad and abandoned requests for minutes")
     long.add_argument("--minutes", type=_minutes, default=15.0, help="default: %(default)s")
+    long.add_argument(
+        "--share", type=_share, default=0.8, help="of full load; default: %(default)s"
+    )
     long.add_argument("--seed", type=int, default=0, help="of the mix; default: %(default)s")
     long.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     long.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     long.add_argument("--out", type=Path, default=Path("out/soak.json"))
     add_load(commands)
+    add_overload(commands)
+    add_failures(commands)
     add_path(commands)
+    add_engines(commands)
+    chapter = commands.add_parser("chapter", help="the chapter's table, and ours, from load runs")
+    chapter.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")
+    chapter.add_argument("--budget-ms", type=float, default=250.0, help="P95 of chunks")
     add_dashboards(commands)
     nets = commands.add_parser("nets", help="CPU time of a frame in each published net")
     nets.add_argument("names", nargs="*", help="default: all")
     return whole
+
+
+def _share(text: str) -> float:
+    """Return a share of full load."""
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("more than 0, 1 at most")
+    return share
 
 
 def _minutes(text: str) -> float:

@@ -1,13 +1,11 @@
 """Which frames of a streamed MP4 have arrived: its fragments are read while they come."""
 
-from collections.abc import Iterator
-
 from app.errors import UnsupportedMedia
+from app.media.boxes import HEAD_BYTES, samples_in, within
 
 MAX_INDEX_BYTES = 1 << 20
 """Of a `moov` or `moof`, which are kept until they are whole; of all else only the length is."""
 
-_HEAD_BYTES = 8
 _PICTURE = b"vide"
 _FILE, _MOVIE, _FRAGMENT, _MEDIA = b"ftyp", b"moov", b"moof", b"mdat"
 
@@ -52,66 +50,34 @@ class FragmentReader:
     def _next_box(self) -> bool:
         """Take up the box that begins here; False if more of it must come first."""
         kept = self._kept
-        if len(kept) < _HEAD_BYTES:
+        if len(kept) < HEAD_BYTES:
             return False
         size, kind = int.from_bytes(kept[:4]), bytes(kept[4:8])
         is_index = kind in (_MOVIE, _FRAGMENT)
         self._is_mp4 = self._is_mp4 or kind == _FILE
-        if not self._is_mp4 or size < _HEAD_BYTES or (is_index and size > MAX_INDEX_BYTES):
+        if not self._is_mp4 or size < HEAD_BYTES or (is_index and size > MAX_INDEX_BYTES):
             raise UnsupportedMedia("The answer is no MP4 that can be followed.")
         if not is_index:
             self._skip_bytes, self._skipped = size, kind
             return True
         if len(kept) < size:
             return False
-        content = bytes(kept[_HEAD_BYTES:size])
+        content = memoryview(bytes(kept[HEAD_BYTES:size]))
         del kept[:size]
         if kind == _MOVIE:
             self._picture_track = _picture_track(content)
         else:
-            self._coming = _frames(content, self._picture_track)
+            self._coming = samples_in(content, self._picture_track)
         return True
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of each box."""
-    at = 0
-    while at + _HEAD_BYTES <= len(data):
-        size = int.from_bytes(data[at : at + 4])
-        if size < _HEAD_BYTES:
-            return
-        yield data[at + 4 : at + 8], data[at + _HEAD_BYTES : at + size]
-        at += size
-
-
-def _within(data: bytes, *path: bytes) -> Iterator[bytes]:
-    """Yield the content of each box at the end of a path of nested ones."""
-    for kind, content in _boxes(data):
-        if kind == path[0]:
-            if len(path) == 1:
-                yield content
-            else:
-                yield from _within(content, *path[1:])
-
-
-def _picture_track(movie: bytes) -> int:
+def _picture_track(movie: memoryview) -> int:
     """Return the picture track's id, 0 if there is none."""
-    for track in _within(movie, b"trak"):
-        for handler in _within(track, b"mdia", b"hdlr"):
+    for track in within(movie, b"trak"):
+        for handler in within(track, b"mdia", b"hdlr"):
             if handler[8:12] == _PICTURE:
-                (header,) = _within(track, b"tkhd")
+                (header,) = within(track, b"tkhd")
                 # Version 1 has times of 64 bits before the id.
                 at = 20 if header[0] == 1 else 12
                 return int.from_bytes(header[at : at + 4])
     return 0
-
-
-def _frames(fragment: bytes, track: int) -> int:
-    """Return how many samples of a track a `moof` announces."""
-    return sum(
-        int.from_bytes(run[4:8])
-        for of_track in _within(fragment, b"traf")
-        for header in _within(of_track, b"tfhd")
-        if int.from_bytes(header[4:8]) == track
-        for run in _within(of_track, b"trun")
-    )

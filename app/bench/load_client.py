@@ -23,6 +23,10 @@ BEFORE_S, AFTER_S = BEFORE / RATE_HZ, AFTER / RATE_HZ
 SHAPING = ("size", "face_index")
 """Options that belong to the photo: they are not sent with its id."""
 
+ANY_TYPE = "application/octet-stream"
+SAMPLES = {"audio": f"audio/l16;rate={RATE_HZ}"}
+"""The type of bare samples, as microphones give them and our own client sends them."""
+
 PORTRAIT_ID = "x-digital-human-portrait"
 UNKNOWN_PORTRAIT = "unknown_portrait"
 
@@ -93,9 +97,15 @@ class Body:
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, files: Mapping[str, bytes], fields: Mapping[str, str]) -> "Body":
-        """Return the form of files, by the names of their parts, and text fields."""
-        parts = {name: (name, data) for name, data in files.items()}
+    def of(
+        cls,
+        files: Mapping[str, bytes],
+        fields: Mapping[str, str],
+        types: Mapping[str, str] | None = None,
+    ) -> "Body":
+        """Return the form of files, by the names of their parts, their types, and text fields."""
+        known = types or {}
+        parts = {name: (name, data, known.get(name, ANY_TYPE)) for name, data in files.items()}
         request = httpx.Request("POST", "http://localhost", files=parts, data=dict(fields))
         content = request.read()
         return cls(content, {"content-type": request.headers["content-type"]})
@@ -151,7 +161,8 @@ class Chunk:
     Args:
         client: with the server's address and key.
         portrait: of the sitter.
-        audio: of the chunk: `BEFORE_S`, then its frames, then `AFTER_S`.
+        samples: speech of the chunk, 16-bit mono at 16 kHz, little-endian: `BEFORE_S`, then its
+            frames, then `AFTER_S`.
         fields: options.
         frames: of the chunk.
     """
@@ -160,14 +171,14 @@ class Chunk:
         self,
         client: httpx.AsyncClient,
         portrait: bytes,
-        audio: bytes,
+        samples: bytes,
         fields: Mapping[str, str],
         frames: int,
     ) -> None:
         self._client, self._frames = client, frames
         chunk = {"frames": f"{frames}", "before_ms": f"{1000 * BEFORE_S:g}", "start": f"{FPS}"}
-        self._audio, self._fields = {"audio": audio}, {**fields, **chunk}
-        self._whole = Body.of({"portrait": portrait, "audio": audio}, self._fields)
+        self._audio, self._fields = {"audio": samples}, {**fields, **chunk}
+        self._whole = Body.of({"portrait": portrait, "audio": samples}, self._fields, SAMPLES)
         self._short: Body | None = None
 
     async def __call__(self, due_s: float, until_s: float) -> Outcome:
@@ -187,7 +198,7 @@ class Chunk:
         if self._short is None and PORTRAIT_ID in answer.headers:
             kept = {name: text for name, text in self._fields.items() if name not in SHAPING}
             fields = {**kept, "portrait_id": answer.headers[PORTRAIT_ID]}
-            self._short = Body.of(self._audio, fields)
+            self._short = Body.of(self._audio, fields, SAMPLES)
         pictures = _pictures(answer)
         outcome.frames_s += [asyncio.get_running_loop().time()] * pictures
         if pictures != self._frames:

@@ -23,13 +23,15 @@ from app.client.server import LocalServer
 from app.demo.run import demo_portrait, demo_speech
 from app.errors import BadRequest, NotReady
 
-ALL: tuple[Unit, ...] = ("frames", "live", "clips", "chunks")
+ALL: tuple[Unit, ...] = ("frames", "live", "clips", "chunks", "callers")
 RATES = ("clips", "chunks")
+CHUNKS = ("chunks", "callers")
 LOADS: dict[Unit, tuple[float, ...]] = {
     "frames": (1.0, 2.0, 4.0),
     "live": (1.0, 2.0, 4.0),
     "clips": (0.1, 0.2, 0.4),
     "chunks": (1.0, 2.0, 5.0, 10.0),
+    "callers": (1.0, 4.0, 8.0),
 }
 
 
@@ -64,7 +66,7 @@ def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     load.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     load.add_argument("--unit", nargs="+", choices=(*ALL, "all"), default=["all"])
     load.add_argument("--rates", nargs="+", type=_positive, help="a second; clips and chunks")
-    load.add_argument("--concurrency", nargs="+", type=_positive, help="frames and live")
+    load.add_argument("--concurrency", nargs="+", type=_positive, help="frames, live and callers")
     load.add_argument("--chunk-frames", nargs="+", type=int, choices=range(1, 26), default=[1, 5])
     load.add_argument("--seconds", type=_positive, default=30.0, help="of arrivals, a level")
     load.add_argument("--arrivals", choices=("poisson", "fixed"), default="poisson")
@@ -91,7 +93,7 @@ def run_load(args: argparse.Namespace) -> int:
     plan, console = plan_of(args), Console()
     price = Price(args.price, args.gpu_price, args.gpus)
     old = load_report.read_json(args.compare) if args.compare else None
-    portrait, audio = _media(args.portrait, demo_portrait), _media(args.audio, demo_speech)
+    portrait, audio = media(args.portrait, demo_portrait), media(args.audio, demo_speech)
     with target_of(args.url, args.config) as target:
         run = measure(plan, target, args.key, portrait, audio, price, console)
     content = load_report.document(plan, price, run, target.url)
@@ -105,7 +107,7 @@ def plan_of(args: argparse.Namespace) -> LoadPlan:
     levels = [
         Level(unit, load, frames)
         for unit in units
-        for frames in (args.chunk_frames if unit == "chunks" else [0])
+        for frames in (args.chunk_frames if unit in CHUNKS else [0])
         for load in (args.rates if unit in RATES else args.concurrency) or LOADS[unit]
     ]
     if any(not level.is_open and level.load != int(level.load) for level in levels):
@@ -191,7 +193,12 @@ def show(
         console.print(f"Not drawn. {error}")
 
 
-def _media(file: Path | None, default: Callable[[], bytes]) -> bytes:
+def media(file: Path | None, default: Callable[[], bytes]) -> bytes:
+    """Return the bytes of a file, or without one the default ones.
+
+    Raises:
+        BadRequest: it cannot be read.
+    """
     if file is None:
         return default()
     try:

@@ -12,13 +12,14 @@ from app.bench.load import Tally
 from app.bench.load_client import FPS, Outcome
 from app.bench.server_watch import ServerFigures
 
-Unit = Literal["frames", "live", "clips", "chunks"]
+Unit = Literal["frames", "live", "clips", "chunks", "callers"]
 
 UNITS: dict[Unit, str] = {
     "frames": "clips of 10 s as fast as they come, so many sessions kept busy: frames per second",
     "live": "so many streams at live pace side by side: those without a late frame",
     "clips": "clips of 10 s, an open loop: finished ones per minute",
     "chunks": "short chunks through /v1/frames, an open loop: answered ones per second",
+    "callers": "the same, so many callers each with one under way: answered ones per second",
 }
 
 
@@ -28,7 +29,8 @@ class Level:
 
     Attributes:
         unit: in which the load counts.
-        load: sessions or streams side by side, or for `clips` and `chunks` arrivals per second.
+        load: sessions, streams or callers side by side, or for `clips` and `chunks` arrivals per
+            second.
         frames: of a chunk; 0 in other units.
     """
 
@@ -39,7 +41,12 @@ class Level:
     @property
     def series(self) -> str:
         """What loads belong together, such as `chunks of 5`."""
-        return f"chunks of {self.frames}" if self.unit == "chunks" else self.unit
+        return f"{self.unit} of {self.frames}" if self.in_chunks else self.unit
+
+    @property
+    def in_chunks(self) -> bool:
+        """Whether requests are short chunks."""
+        return self.unit in ("chunks", "callers")
 
     @property
     def is_open(self) -> bool:
@@ -136,7 +143,7 @@ class LevelFigures:
                 return self.ok - self.late_streams
             case "clips":
                 return 60 * self.per_s
-            case "chunks":
+            case "chunks" | "callers":
                 return self.per_s
 
 

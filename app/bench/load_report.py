@@ -25,12 +25,14 @@ HEADLINES: dict[Unit, str] = {
     "live": "on time",
     "clips": "clips/min",
     "chunks": "chunks/s",
+    "callers": "chunks/s",
 }
 LOADS: dict[Unit, str] = {
     "frames": "sessions",
     "live": "streams",
     "clips": "asked/s",
     "chunks": "asked/s",
+    "callers": "callers",
 }
 
 
@@ -65,7 +67,7 @@ def _clients(levels: Sequence[LevelFigures]) -> Table:
             f"{figures.failed + figures.unsent}",
             *(_seconds(value) for value in (latency.p50_s, latency.p95_s, latency.p99_s)),
             _short(figures.headline),
-            ABSENT if unit == "chunks" else f"{figures.late_frames}",
+            ABSENT if unit in ("chunks", "callers") else f"{figures.late_frames}",
             _seconds(figures.first.p95_s),
             _short(cost.per_1000),
             _short(cost.per_video_minute),

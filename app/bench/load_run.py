@@ -161,7 +161,7 @@ class LoadRunner:
     async def _load(self, level: Level, ask: Ask) -> Tally:
         plan = self._plan
         match level.unit:
-            case "frames":
+            case "frames" | "callers":
                 return await kept_busy(ask, round(level.load), plan.seconds)
             case "live":
                 due_s = starts(round(level.load), RAMP_S, plan.seed)
@@ -187,7 +187,7 @@ class LoadRunner:
 
     def _ask(self, level: Level) -> Ask:
         fields = {"fps": str(FPS), "size": str(self._plan.size)}
-        if level.unit == "chunks":
+        if level.in_chunks:
             audio = loudest(self._audio, BEFORE_S + level.frames / FPS + AFTER_S)
             return Chunk(self._client, self._portrait, audio, fields, level.frames)
         length_s = self._plan.seconds if level.unit == "live" else CLIP_S

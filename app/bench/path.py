@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from app.bench.cost import Price
+from app.bench.keyed import keyed
 from app.bench.load_client import FPS
 from app.bench.load_command import client_of
 from app.bench.load_figures import Level, LevelFigures
@@ -33,6 +34,7 @@ class PathPlan:
         seconds: each level takes.
         size: longer side of the video, px.
         export_s: how long it takes until `/metrics` shows what has happened.
+        portrait: bytes of a photo; the demo's if absent.
     """
 
     config: Path
@@ -40,6 +42,7 @@ class PathPlan:
     seconds: float
     size: int
     export_s: float
+    portrait: bytes | None = None
 
 
 @contextmanager
@@ -73,11 +76,15 @@ def measure_path(
         size=plan.size,
         export_s=plan.export_s,
     )
-    with idle_config(plan.config) as config, LocalServer(config, environment=environment) as server:
+    with (
+        idle_config(plan.config) as idle,
+        keyed(idle) as (config, key),
+        LocalServer(config, environment=environment) as server,
+    ):
 
         async def run() -> LoadRun:
-            async with client_of(server.url, "", load.deadline_s) as client:
-                media = (demo_portrait(), demo_speech())
+            async with client_of(server.url, key, load.deadline_s) as client:
+                media = (plan.portrait or demo_portrait(), demo_speech())
                 runner = LoadRunner(client, load, *media, Price(), server.processes, tell)
                 return await runner.all()
 

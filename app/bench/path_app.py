@@ -9,6 +9,7 @@ T frames of a group, H/W pixels, S crop px.
 
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from app.serving.build import graph_of
 from app.settings import AppArgs
 from app.values import FaceMesh, FaceQuery, FrameGroup, LipGroup, ModelCard, Motion, Portrait
 from app.variants.config import CROP_PX
+from app.variants.portrait import Finish
 
 IDLE = "idle"
 
@@ -52,13 +54,13 @@ class IdlePortrait:
         self, items: Sequence[tuple[tuple[Portrait, FaceMesh], Motion | Driven]]
     ) -> list[FrameGroup]:
         """Return the photo, (T, H, W, 3) uint8, for each item."""
-        return [
-            FrameGroup(
-                np.repeat(photo.pixels[None], len(motion), axis=0),
-                np.repeat(mesh.points[None, :, :2], len(motion), axis=0),
-            )
-            for (photo, mesh), motion in items
-        ]
+        return [finish() for finish in self.render(items)]
+
+    def render(
+        self, items: Sequence[tuple[tuple[Portrait, FaceMesh], Motion | Driven]]
+    ) -> list[Finish]:
+        """Return the same, to be copied beside the next run, as a paste would be."""
+        return [partial(_shown, *item) for item in items]
 
     def watch(self, items: Sequence[DrivingFaces]) -> list[Performance]:
         """Refuse: a performance is all that the model makes of a video.
@@ -67,6 +69,14 @@ class IdlePortrait:
             BadRequest: always.
         """
         raise BadRequest("Idle models follow no video.", "Ask for a talk.")
+
+
+def _shown(prepared: tuple[Portrait, FaceMesh], motion: Motion | Driven) -> FrameGroup:
+    photo, mesh = prepared
+    return FrameGroup(
+        np.repeat(photo.pixels[None], len(motion), axis=0),
+        np.repeat(mesh.points[None, :, :2], len(motion), axis=0),
+    )
 
 
 class IdleLips:

@@ -8,7 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.bench import load_report, path
 from app.bench.cost import Price
+from app.bench.load_command import media
 from app.bench.load_run import LoadPlan
+from app.client.server import HAPROXY
+from app.demo.run import demo_portrait
 
 
 def add_path(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,20 +21,27 @@ def add_path(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     data.add_argument("--seconds", type=float, default=20.0, help="each level takes")
     data.add_argument("--size", type=int, default=512)
     data.add_argument("--engine-fps", type=float, help="of the engines, printed beside")
+    data.add_argument("--mode", choices=("proxy", "haproxy"), default="proxy")
     data.add_argument("--export", type=float, default=12.0, help="s until /metrics is up to date")
     data.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
+    data.add_argument("--portrait", type=Path, help="default: the demo's")
     data.add_argument("--json", type=Path, default=Path("out/path.json"))
 
 
 def run_path(args: argparse.Namespace) -> int:
     """Measure the data path; exit status 1 if frames were lost."""
-    plan = path.PathPlan(args.config, args.sessions, args.seconds, args.size, args.export)
+    plan = path.PathPlan(
+        *(args.config, args.sessions, args.seconds, args.size, args.export),
+        portrait=media(args.portrait, demo_portrait),
+    )
     console = Console()
     columns = (TextColumn("Data path: {task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("starting the server", total=len(plan.sessions))
         run = path.measure_path(
-            plan, lambda what, done: progress.update(task, description=what, completed=done)
+            plan,
+            lambda what, done: progress.update(task, description=what, completed=done),
+            HAPROXY if args.mode == "haproxy" else {},
         )
     for series, why in run.unanswered.items():
         console.print(f"The server does not answer {series}: {why}", highlight=False)

@@ -27,12 +27,14 @@ class ModelFigures:
 
     Attributes:
         frames_per_run: mean frames that went through the model together.
-        calls_per_run: mean calls that made them; exact, the others estimated by Ray's export.
-        fill: mean share of the calls that a run could take.
+        calls_per_run: mean calls that made them; exact, other means estimated by Ray's export.
+        fill: mean frames of a run, of those of a full one.
         wait_p50_s: of calls, until their run began.
         wait_p95_s: the same.
-        busy: share of the time in which a replica's model ran, summed over the replicas; as the
-            fill, estimated from buckets.
+        live_wait_p95_s: the same, of live calls.
+        run_mean_s: of one run, wall clock; exact.
+        run_p95_s: the same.
+        busy: share of the time in which a replica's model ran, summed over the replicas; exact.
     """
 
     frames_per_run: float | None = None
@@ -40,6 +42,9 @@ class ModelFigures:
     fill: float | None = None
     wait_p50_s: float | None = None
     wait_p95_s: float | None = None
+    live_wait_p95_s: float | None = None
+    run_mean_s: float | None = None
+    run_p95_s: float | None = None
     busy: float | None = None
 
 
@@ -163,13 +168,19 @@ def fill_in(figures: ServerFigures, before: Export, after: Export, seconds: floa
 
 
 def _model(model: str, before: Export, after: Export, seconds: float) -> ModelFigures:
-    ran_s = after.since(before, metrics.RUN, "_sum", model=model)
+    ran_s = after.since(before, metrics.RUNNING, model=model)
+    runs = after.since(before, metrics.RUN, "_count", model=model)
     return ModelFigures(
         frames_per_run=after.mean_since(before, metrics.BATCH_FRAMES, model=model),
         calls_per_run=after.mean_since(before, metrics.BATCH_CALLS, model=model),
         fill=after.mean_since(before, metrics.BATCH_FILL, model=model),
         wait_p50_s=after.quantile_since(before, metrics.QUEUE_WAIT, 0.50, model=model),
         wait_p95_s=after.quantile_since(before, metrics.QUEUE_WAIT, 0.95, model=model),
+        live_wait_p95_s=after.quantile_since(
+            before, metrics.QUEUE_WAIT, 0.95, model=model, pace="live"
+        ),
+        run_mean_s=ran_s / runs if ran_s is not None and runs else None,
+        run_p95_s=after.quantile_since(before, metrics.RUN, 0.95, model=model),
         busy=ran_s / seconds if ran_s is not None else None,
     )
 

@@ -92,6 +92,8 @@ def write_json(soak: Soak, file: Path) -> None:
         "met": soak.met,
         "seed": soak.seed,
         "seconds": soak.seconds,
+        "most_per_s": soak.most_per_s,
+        "cpu_cores": soak.cpu_cores,
         "idle_after_s": soak.idle_after_s,
         "asked": soak.tally.asked,
         "wrong": soak.tally.wrong,

@@ -15,9 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.memory import spoken
+from app.client.frames import FrameStream
 from app.client.talk import Refused, problem_of, talk
 from app.demo.run import demo_portrait, demo_speech
-from app.errors import AppError, AudioTooLong, BadRequest, NoFace, TooLarge, UnsupportedMedia
+from app.errors import (
+    AppError,
+    AudioTooLong,
+    BadRequest,
+    NoFace,
+    OverCapacity,
+    TooLarge,
+    UnsupportedMedia,
+)
 from app.media.probe import probe_video
 from app.settings import AppArgs
 from app.timeline import frame_count
@@ -27,6 +36,8 @@ class Kind(StrEnum):
     """A kind of request; `LEFT_*` are abandoned by their client."""
 
     GOOD = "good"
+    LIVE = "live"
+    CHUNKS = "chunks of frames"
     LEFT_STREAMING = "left after the first bytes"
     LEFT_WAITING = "left before the first byte"
     LEFT_UPLOADING = "left in the upload"
@@ -52,11 +63,16 @@ CODES = {
 
 DECK = {
     Kind.GOOD: 9,
+    Kind.LIVE: 3,
+    Kind.CHUNKS: 6,
     Kind.LEFT_STREAMING: 3,
     Kind.LEFT_WAITING: 2,
     Kind.LEFT_UPLOADING: 1,
 } | dict.fromkeys(CODES, 1)
 """Requests of each kind in a deck; decks are shuffled, so that every minute is alike."""
+
+WHOLE = {Kind.GOOD, Kind.LIVE, Kind.CHUNKS}
+"""Requests whose clients stay to the end."""
 
 PORTRAITS = 3
 GOOD_SECONDS = (Fraction(2, 5), Fraction(1), Fraction(2), Fraction(3))
@@ -64,6 +80,8 @@ LEFT_SECONDS = 20
 """Of speech in abandoned requests: work enough that a server which goes on would show it."""
 
 SIZES = (256, 384, 512)
+CHUNK_FRAMES = 5
+JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 RATES = (Fraction(25), Fraction(30), Fraction(30000, 1001))
 
 
@@ -103,7 +121,7 @@ def orders(seed: int) -> Iterator[Order]:
             yield Order(
                 kind,
                 portrait=rng.randrange(PORTRAITS),
-                seconds=rng.choice(GOOD_SECONDS) if kind is Kind.GOOD else Fraction(LEFT_SECONDS),
+                seconds=rng.choice(GOOD_SECONDS) if kind in WHOLE else Fraction(LEFT_SECONDS),
                 fps=rng.choice(RATES),
                 size=rng.choice(SIZES),
                 leave_s=rng.uniform(0.02, 0.5),
@@ -143,7 +161,11 @@ class Client:
         try:
             match order.kind:
                 case Kind.GOOD:
-                    return self._good(order)
+                    return self._good(order, order.options)
+                case Kind.LIVE:
+                    return self._live(order)
+                case Kind.CHUNKS:
+                    return self._chunks(order)
                 case Kind.LEFT_STREAMING:
                     return self._leave_streaming(order)
                 case Kind.LEFT_WAITING:
@@ -156,13 +178,35 @@ class Client:
         except (httpx.HTTPError, AppError) as error:  # AppError: the video cannot be read
             return f"{type(error).__name__}: {error}"
 
-    def _good(self, order: Order) -> str:
+    def _good(self, order: Order, options: dict[str, str]) -> str:
         portrait, audio = self._media(order)
-        video = probe_video(talk(self._url, portrait, audio, order.options, self._key).video)
+        video = probe_video(talk(self._url, portrait, audio, options, self._key).video)
         asked = frame_count(order.seconds, order.fps)
         if video.frames == asked and not video.picture.errors:
             return ""
         return f"{video.frames} frames, {video.picture.errors} of them broken, instead of {asked}"
+
+    def _live(self, order: Order) -> str:
+        """A stream that does not fit beside the others is refused, and that is right, too."""
+        try:
+            return self._good(order, order.options | {"pace": "live"})
+        except Refused as error:
+            if error.problem["code"] == OverCapacity.code:
+                return ""
+            raise
+
+    def _chunks(self, order: Order) -> str:
+        portrait, audio = self._media(order)
+        with wave.open(io.BytesIO(audio)) as recording:
+            speech = recording.readframes(recording.getnframes())
+        options = {"size": str(order.size)}
+        with FrameStream(
+            self._url, portrait, order.fps, CHUNK_FRAMES, options, self._key
+        ) as stream:
+            jpegs = [*stream.push(speech), *stream.finish()]
+        asked = frame_count(order.seconds, order.fps)
+        whole = sum(jpeg.startswith(JPEG) and jpeg.endswith(JPEG_END) for jpeg in jpegs)
+        return "" if whole == len(jpegs) == asked else f"{whole} JPEGs instead of {asked}"
 
     def _refused(self, order: Order) -> str:
         portrait, audio, more = self._bad[order.kind]

@@ -9,7 +9,9 @@ import wave
 import numpy as np
 from numpy.typing import NDArray
 
+from app.media.resample import Resampler
 from app.media.samples import decode_mono
+from app.values import SPEECH_HZ
 
 
 def stretched(recording: bytes, seconds: float) -> bytes:
@@ -19,13 +21,19 @@ def stretched(recording: bytes, seconds: float) -> bytes:
 
 
 def loudest(recording: bytes, seconds: float) -> bytes:
-    """Return a WAV of the loudest piece of a recording, repeated first if that is too short."""
+    """Return the loudest piece of a recording, repeated first if that is too short.
+
+    As bare samples: 16-bit mono at 16 kHz, little-endian.
+    """
     samples, rate_hz = decode_mono(recording)
-    length = max(1, round(seconds * rate_hz))
+    if rate_hz != SPEECH_HZ:
+        resampler = Resampler(1, rate_hz, SPEECH_HZ)
+        samples = np.concatenate([resampler.push(samples[None]), resampler.flush()], axis=1)[0]
+    length = max(1, round(seconds * SPEECH_HZ))
     samples = np.resize(samples, max(length, len(samples)))
     energy = np.concatenate([[0.0], np.square(samples, dtype=np.float64).cumsum()])
     start = int(np.argmax(energy[length:] - energy[:-length]))
-    return _wav(samples[start : start + length], rate_hz)
+    return _pcm(samples[start : start + length])
 
 
 def _wav(samples_N: NDArray[np.float32], rate_hz: int) -> bytes:
@@ -35,5 +43,9 @@ def _wav(samples_N: NDArray[np.float32], rate_hz: int) -> bytes:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate_hz)
-        out.writeframes((samples_N * 32767).astype("<i2").tobytes())
+        out.writeframes(_pcm(samples_N))
     return file.getvalue()
+
+
+def _pcm(samples_N: NDArray[np.float32]) -> bytes:
+    return (samples_N * 32767).astype("<i2").tobytes()

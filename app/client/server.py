@@ -202,6 +202,9 @@ def ray_environment(token: str) -> dict[str, str]:
         # Ray's name for "loopback, not this machine's address"; it works on Linux as well.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.serving.edge:middlewares",
+        # Ray replaces a proxy after three checks in a row that failed, ten seconds apart by
+        # default: one that died is missed for half a minute.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "3",
     }
 
 

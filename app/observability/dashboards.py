@@ -140,6 +140,11 @@ def _runs() -> list[Panel]:
             [Query(_rate(metrics.RUN, "model", suffix="_count"), "{{model}}")],
         ),
         Panel(
+            "Replicas whose model runs, mean",
+            "short",
+            [Query(_rate(metrics.RUNNING, "model"), "{{model}}")],
+        ),
+        Panel(
             "Run, median and 95th percentile",
             "s",
             [
@@ -155,7 +160,7 @@ def _queues() -> list[Panel]:
         Panel(
             "Wait before a run, 95th percentile",
             "s",
-            [Query(_p95(metrics.QUEUE_WAIT, "model"), "{{model}}")],
+            [Query(_p95(metrics.QUEUE_WAIT, "model, pace"), "{{model}} {{pace}}")],
         ),
         Panel(
             "Calls that wait, and replicas",

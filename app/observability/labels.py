@@ -21,5 +21,6 @@ MODELS_OF_ROUTE = {
 ROLES = ("face", "portrait", "lips")
 DECISIONS = ("admitted", "waited", "server_full", "key_full", "live_full")
 RESULTS = ("hit", "miss")
+PACES = ("free", "live")
 PUBLISHED = ("liveportrait", "wav2lip")
 """Variants whose nets have faster engines than eager."""

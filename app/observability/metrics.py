@@ -9,10 +9,11 @@ from typing import Literal
 
 PREFIX = "digital_human_"
 
-_COUNTS = tuple(count + 0.5 for count in range(9))
-"""Bounds between whole numbers: Ray 2.60 exports as a histogram's sum what it would be if every
-value lay in the middle of its bucket, so with these it is exact. Elsewhere it is an estimate: take
-quantiles from the buckets, and means from counters of seconds."""
+_COUNTS = tuple(count + 0.5 for count in range(33))
+"""Bounds between whole numbers, up to a run of 32 calls of one frame: Ray 2.60 exports as a
+histogram's sum what it would be if every value lay in the middle of its bucket, so with these it
+is exact. Elsewhere it is an estimate: take quantiles from the buckets, and means from counters of
+seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ BATCH_CALLS = Metric(
 BATCH_FILL = Metric(
     PREFIX + "batch_fill_ratio",
     "histogram",
-    "Calls that a model took up together, of those that it could.",
+    "Frames of a run, of those of a full one.",
     ("model",),
     (0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0),
 )
@@ -138,11 +139,17 @@ RUN = Metric(
     ("model",),
     (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
+RUNNING = Metric(
+    PREFIX + "running_seconds",
+    "counter",
+    "Wall-clock seconds in which a model ran.",
+    ("model",),
+)
 QUEUE_WAIT = Metric(
     PREFIX + "queue_wait_seconds",
     "histogram",
     "Wall-clock seconds from a call's arrival at a model to the start of its run.",
-    ("model",),
+    ("model", "pace"),
     (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 QUEUE_LENGTH = Metric(
@@ -181,6 +188,6 @@ METRICS = (
     *(REQUESTS, LATENCY, STAGE, FIRST_FRAGMENT, REAL_TIME),
     *(FRAMES, LATE_FRAMES, VIDEO, ENCODE, AV_OFFSET),
     *(SESSIONS, ADMISSIONS),
-    *(BATCH_FRAMES, BATCH_CALLS, BATCH_FILL, RUN, QUEUE_WAIT, QUEUE_LENGTH, CACHE),
+    *(BATCH_FRAMES, BATCH_CALLS, BATCH_FILL, RUN, RUNNING, QUEUE_WAIT, QUEUE_LENGTH, CACHE),
     *(ENGINE, GPU_MEMORY, GPU_MEMORY_SIZE, GPU_BUSY),
 )

@@ -42,7 +42,8 @@ def accented(
         first: >= 0, the number of the first frame.
     """
     stress_T = stresses(windows_TMS)
-    times_T = np.arange(first, first + len(motion)) * (fps.denominator / fps.numerator)
+    frames_T = np.arange(first, first + len(motion), dtype=np.float64)
+    times_T = frames_T * (fps.denominator / fps.numerator)
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed).spawn(5)[4]))
     nods_T, brows_T = (_habit(times_T, random) for _ in range(2))
     pose, gesture = motion.pose.copy(), motion.gestures.copy()

@@ -117,7 +117,7 @@ def _gaze(times_T: Array, turned_T2: Array, random: np.random.Generator) -> Arra
 
     The eyes jump from place to place near the viewer, and take back some of the head's turns.
     """
-    gaze_T2 = np.zeros((len(times_T), 2))
+    gaze_T2: Array = np.zeros((len(times_T), 2))
     end = times_T[-1] if len(times_T) else 0.0
     start, place_2 = random.uniform(*FIXATION_S), np.zeros(2)
     while start <= end:
@@ -129,7 +129,7 @@ def _gaze(times_T: Array, turned_T2: Array, random: np.random.Generator) -> Arra
         place_2 = following_2
         start += random.uniform(*FIXATION_S)
     limits = np.array(GAZE_LIMIT_DEG)
-    gaze_T2: Array = limits * np.tanh((gaze_T2 - STEADYING * turned_T2) / limits)
+    gaze_T2 = limits * np.tanh((gaze_T2 - STEADYING * turned_T2) / limits)
     return gaze_T2
 
 
@@ -144,7 +144,8 @@ def _breath(times_T: Array, random: np.random.Generator) -> Array:
     # In faster than out: a sine whose phase runs ahead of itself.
     angle_T = 2 * np.pi * (turns_T + phase)
     breath_T = deep_T * np.sin(angle_T + 0.4 * np.sin(angle_T))
-    return (_smoothstep(times_T / SETTLE_S) * breath_T)[:, None]
+    breath_T1: Array = (_smoothstep(times_T / SETTLE_S) * breath_T)[:, None]
+    return breath_T1
 
 
 def _smoothstep(t: Array) -> Array:

@@ -6,7 +6,7 @@ T frames of a group, S crop px, M mel bins (80).
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,7 +89,7 @@ class Scene:
     shoot: Shoot
     lips: Lips | None
     measure: Measure = lambda stage: nullcontext()
-    around: Callable[[slice], AbstractContextManager[object]] = lambda frames: nullcontext()
+    around: Callable[[slice], AbstractAsyncContextManager[object]] = lambda frames: nullcontext()
 
 
 async def render(
@@ -126,7 +126,7 @@ async def render(
 
 async def _finish_in_time(scene: Scene, frames: slice, pace: Pace) -> FrameGroup:
     await pace.allow(frames)
-    with scene.around(frames):
+    async with scene.around(frames):
         return await _finish(scene, frames)
 
 

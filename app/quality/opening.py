@@ -74,9 +74,7 @@ def shut_in_pauses(gap: Floats, pauses: Floats) -> float:
 
 
 def vowel_order(gap: Floats, open_vowels: Floats, close_vowels: Floats) -> float:
-    """Return how much wider the mouth is in open vowels than in close ones, eye distances.
-
-    Halfway through each of them.
+    """Return how much wider mouths are halfway through open vowels than close ones, eye distances.
 
     Args:
         gap: (T,) eye distances.

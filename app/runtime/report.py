@@ -120,8 +120,9 @@ def write_plot(path: Path, rows: Sequence[Row], machine: Machine) -> None:
         axis.set_xticks([])
         axis.tick_params(labelsize=7)
     axes[0].set_ylabel("ms per frame")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    shown = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes]
+    handles = {label: handle for each in shown for handle, label in each}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, fontsize=8)
     figure.suptitle(f"{machine.gpu}, {machine.date}; red: required, dotted: goal", fontsize=9)
     figure.savefig(path, dpi=120)
 

@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.add_argument(
         "--gpus", type=int, default=0, choices=range(65), metavar="N", help="0 to 64 (default: 0)"
     )
+    config.add_argument("--cpus", type=int, default=0, help="CPUs, if more than four a GPU")
     manifests = commands.add_parser("manifests", help="write the Serve configurations of kuberay/")
     manifests.add_argument("--config", type=Path, default=Path("serve_config.yaml"))
     manifests.add_argument("--folder", type=Path, default=Path("kuberay"))
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _manifests(args.config, args.folder, args.check)
     if args.command == "drain":
         return 0 if drain(args.timeout_s) else 1
-    print(dump(serve_config(args.gpus)), end="")
+    print(dump(serve_config(args.gpus, args.cpus)), end="")
     return 0
 
 

@@ -39,6 +39,9 @@ Answer = TypeVar("Answer")
 GROUP_FRAMES = 8
 """Frames of a usual call: so many times its calls are a full run."""
 
+FINISHERS = 4
+"""Threads that finish answers beside the engine's."""
+
 CONCURRENT_BATCHES = 32
 """Batches that `@serve.batch` may have under way; they meet in the slot."""
 
@@ -52,8 +55,11 @@ class Observer(Protocol):
         """Note how many calls wait for a run now."""
         ...
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        """Note a run: its frames, and how many seconds each of its calls has waited."""
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        """Note a run: its frames, and of each call how many seconds it waited, and if it is live.
+
+        A live call is one that somebody watches; see `app.observability.origin`.
+        """
         ...
 
 
@@ -72,6 +78,17 @@ class Ticket(Generic[Item]):
     arrived_s: float
     origin: Origin = NOBODY
     state: Literal["waiting", "started", "dropped"] = "waiting"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Later(Generic[Answer]):
+    """An answer whose last step needs no engine: other threads do it, while the next run goes on.
+
+    Attributes:
+        finish: returns the answer; blocking.
+    """
+
+    finish: Callable[[], Answer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,30 +117,35 @@ class Slot(Generic[Item, Answer]):
     by `@serve.batch`, that hands the tickets it is given to `run`.
 
     Args:
-        work: maps n items to n answers; blocking.
+        work: maps n items to n answers, finished or not; blocking.
         max_calls: most calls that one run joins.
         name: of the thread.
         frames: of an item.
         observer: is told of waiting calls and of runs.
         ran: is told of every run that has ended.
+        max_frames: most frames that one run joins, in however many calls; absent, calls count.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], list[Answer]],
+        work: Callable[[Sequence[Item]], Sequence[Answer | Later[Answer]]],
         max_calls: int,
         name: str,
         frames: Callable[[Item], int],
         observer: Observer | None = None,
         ran: Callable[[Run], None] | None = None,
+        max_frames: int | None = None,
     ) -> None:
         self._work = work
-        self._max_calls = max_calls
+        self._places = max_frames or max_calls
         self._frames = frames
+        self._counts_frames = max_frames is not None
         self._observer = observer
         self._ran = ran
         # One thread: the replica's event loop stays free, and a GPU is used from one thread only.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._finishers = ThreadPoolExecutor(FINISHERS, thread_name_prefix=f"{name}-finish")
+        self._finishing: set[asyncio.Task[None]] = set()
         self._queue: Lanes[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = Lanes()
         self._runner: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -188,7 +210,8 @@ class Slot(Generic[Item, Answer]):
                 if batch:
                     answers = await self._answers([ticket for ticket, _ in batch])
                     for (_, future), answer in zip(batch, answers, strict=True):
-                        _resolve(future, answer)
+                        self._deliver(future, answer)
+                    batch = []
         finally:
             # Cancelled, it must not leave callers behind that wait for it.
             for _, future in [*batch, *self._queue]:
@@ -199,12 +222,15 @@ class Slot(Generic[Item, Answer]):
     def _next_batch(self) -> list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]]:
         """Take the next calls that somebody still waits for, and note that they start."""
         batch: list[tuple[Ticket[Item], asyncio.Future[Answer | Exception]]] = []
-        while self._queue and len(batch) < self._max_calls:
-            for ticket, future in self._queue.take(self._max_calls - len(batch)):
+        left, most_clips = self._places, self._queue.most_clips()
+        while left > 0 and (taken := self._queue.take(left, self._size, most_clips)):
+            for ticket, future in taken:
                 if ticket.state == "dropped" or future.done():
                     _resolve(future, _interrupted())
                 else:
                     ticket.state = "started"
+                    left -= self._size((ticket, future))
+                    most_clips -= not ticket.origin.live
                     batch.append((ticket, future))
         if batch:
             self._wait(-len(batch))
@@ -212,11 +238,42 @@ class Slot(Generic[Item, Answer]):
                 now_s = asyncio.get_running_loop().time()
                 self._observer.started(
                     sum(self._frames(ticket.item) for ticket, _ in batch),
-                    [now_s - ticket.arrived_s for ticket, _ in batch],
+                    [(now_s - ticket.arrived_s, ticket.origin.live) for ticket, _ in batch],
                 )
         return batch
 
-    async def _answers(self, tickets: list[Ticket[Item]]) -> list[Answer | Exception]:
+    def _size(self, entry: tuple[Ticket[Item], asyncio.Future[Answer | Exception]]) -> int:
+        """Return how many of a run's places a call takes; an empty run has enough for any."""
+        return min(max(1, self._frames(entry[0].item)), self._places) if self._counts_frames else 1
+
+    def _deliver(
+        self,
+        future: "asyncio.Future[Answer | Exception]",
+        answer: Answer | Later[Answer] | Exception,
+    ) -> None:
+        """Answer a call, now or once it is finished."""
+        if isinstance(answer, Later):
+            finishing = asyncio.create_task(self._finish(future, answer))
+            self._finishing.add(finishing)
+            finishing.add_done_callback(self._finishing.discard)
+        else:
+            _resolve(future, answer)
+
+    async def _finish(
+        self, future: "asyncio.Future[Answer | Exception]", answer: Later[Answer]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _resolve(future, await loop.run_in_executor(self._finishers, answer.finish))
+        except Exception as error:
+            logger.warning("An answer could not be finished.", exc_info=error)
+            _resolve(future, error)
+        finally:
+            _resolve(future, _interrupted())
+
+    async def _answers(
+        self, tickets: list[Ticket[Item]]
+    ) -> "list[Answer | Later[Answer] | Exception]":
         """Return the answers of one run; items that fail together are tried one by one."""
         loop, items = asyncio.get_running_loop(), [ticket.item for ticket in tickets]
         ORIGINS.set(tuple(ticket.origin for ticket in tickets))
@@ -246,7 +303,7 @@ class Slot(Generic[Item, Answer]):
         if self._ran:
             self._ran(run)
 
-    def _blocking(self, items: list[Item]) -> list[Answer]:
+    def _blocking(self, items: list[Item]) -> "Sequence[Answer | Later[Answer]]":
         """Do the work; on the executor's thread."""
         try:
             return self._work(items)

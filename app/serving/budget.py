@@ -1,18 +1,72 @@
-"""What live streams may take of the frames that the models make: so much, and then no more."""
+"""What live streams may take of the frames that the models make: so much, and then no more.
 
+One account for all ingress replicas, in an actor that Serve keeps beside them: each with a share of
+its own would refuse streams while the others have room, eight replicas every stream but one each.
+"""
+
+import asyncio
 import math
+import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
-from app.errors import OverCapacity
+import ray
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.config import DeploymentActorConfig
 
-SHARE = 0.8
-"""Of the capacity that live streams may take. The rest is for clips and for uneven times."""
+from app.errors import NotReady, OverCapacity
+
+SHARE = 0.95
+"""Of the capacity that live streams may take. The rest is for uneven times."""
+
+FORGET_S = 60.0
+"""So long after a stream should have ended its rate is free again: its replica was lost."""
+
+NAME = "budget"
+ANSWER_S = 5.0
+
+
+LONGEST_S = 60.0
+"""The longest that anybody is told to stay away; by then all may be otherwise."""
+
+GRACE_S = 2.0
+"""So much later than told somebody may come back, and what was promised still counts."""
+
+MEMORY = 0.2
+"""What share a stream has in the average of how long streams take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Why a stream does not fit.
+
+    Attributes:
+        most_fps: frames/s that live streams may take.
+        taken_fps: frames/s that those under way take.
+        free_in_s: when it will fit, if those under way end as expected, and those who were told
+            before to come back do.
+    """
+
+    most_fps: float
+    taken_fps: float
+    free_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A rate that is taken for a time, by the clock in seconds."""
+
+    fps: float
+    from_s: float
+    duration_s: float
 
 
 class Budget:
-    """Keeps the frame rates of the live streams of one ingress replica.
+    """Keeps the frame rates of all live streams.
 
     Args:
         clock: wall-clock seconds from anywhere.
@@ -20,46 +74,110 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._streams: dict[object, tuple[float, float]] = {}
+        self._streams: dict[str, Taken] = {}
+        self._promised: list[Taken] = []
+        self._longer = 1.0
+        """How many times as long as its video a stream takes: it begins with decoding, and a
+        machine that is behind ends later."""
 
-    @property
-    def frames_per_s(self) -> float:
+    def taken_fps(self) -> float:
         """Return what the streams under way take together."""
-        return sum(fps for fps, _ in self._streams.values())
+        return sum(stream.fps for stream in self._streams.values())
 
-    def live(
-        self, fps: float, duration_s: float, capacity_fps: float | None
-    ) -> AbstractContextManager[object, bool | None]:
-        """Keep one stream's rate for it, from now until what is returned is left.
+    def take(
+        self, stream: str, fps: float, duration_s: float, capacity_fps: float | None
+    ) -> Full | None:
+        """Keep a stream's rate for it until it is given back, or say why not.
 
         Args:
+            stream: names it.
             fps: its rate.
             duration_s: of the whole stream.
-            capacity_fps: frames/s that this replica's streams may count on; None while nothing
-                was measured, when all are let in.
-
-        Raises:
-            OverCapacity: it does not fit beside the others now, or not at all.
+            capacity_fps: frames/s that all streams may count on; None while nothing was measured,
+                when all are let in.
         """
-        if capacity_fps is not None:
-            self._check(fps, SHARE * capacity_fps)
-        stream = object()
-        self._streams[stream] = fps, self._clock() + duration_s
-        stack = ExitStack()
-        stack.callback(self._streams.pop, stream)
-        return stack
+        now_s = self._clock()
+        self._forget(now_s)
+        most_fps = math.inf if capacity_fps is None else SHARE * capacity_fps
+        taken_fps = self.taken_fps()
+        if taken_fps + fps <= most_fps:
+            self._streams[stream] = Taken(fps, now_s, duration_s)
+            return None
+        free_in_s = self._free_in_s(fps, most_fps, now_s)
+        if free_in_s < LONGEST_S:
+            self._promised.append(Taken(fps, now_s + free_in_s, duration_s))
+        return Full(most_fps, taken_fps, free_in_s)
 
-    def _check(self, fps: float, most_fps: float) -> None:
-        if self.frames_per_s + fps <= most_fps:
-            return
-        free_s, left_fps = 0.0, self.frames_per_s
-        for rate, ends_s in sorted(self._streams.values(), key=lambda stream: stream[1]):
-            free_s, left_fps = max(0.0, ends_s - self._clock()), left_fps - rate
+    def give_back(self, stream: str) -> None:
+        """Free a stream's rate; one that is not kept any more is passed over."""
+        ended = self._streams.pop(stream, None)
+        if ended is not None:
+            # One that its viewer left says nothing of how long others take.
+            longer = max(1.0, (self._clock() - ended.from_s) / max(ended.duration_s, 1.0))
+            self._longer += MEMORY * (longer - self._longer)
+
+    def _forget(self, now_s: float) -> None:
+        """Drop streams of lost replicas, promises that nobody wants, and one that is kept now.
+
+        Nobody knows who comes back: whoever comes while a promise is due takes its place.
+        """
+        alive = self._streams.items()
+        until_s = now_s - FORGET_S
+        self._streams = {name: of for name, of in alive if of.from_s + of.duration_s > until_s}
+        self._promised = [each for each in self._promised if each.from_s + GRACE_S > now_s]
+        due = next((each for each in self._promised if each.from_s <= now_s), None)
+        if due is not None:
+            self._promised.remove(due)
+
+    def _free_in_s(self, fps: float, most_fps: float, now_s: float) -> float:
+        """Return in how many whole seconds a rate will fit, at least one."""
+        held = [*self._streams.values(), *self._promised]
+        left_fps = sum(each.fps for each in held)
+        for free_s, rate in sorted((self._left_s(each, now_s), each.fps) for each in held):
+            left_fps -= rate
             if left_fps + fps <= most_fps:
-                break
-        raise OverCapacity(
-            f"This server keeps {most_fps:.0f} frames a second for live streams; "
-            f"{self.frames_per_s:.0f} are taken, and this one needs {fps:g}.",
-            "Come back later, ask for fewer frames a second, or leave out `pace=live`.",
-            float(max(1, math.ceil(free_s))),
-        )
+                return min(LONGEST_S, float(max(1, math.ceil(free_s))))
+        return LONGEST_S
+
+    def _left_s(self, held: Taken, now_s: float) -> float:
+        """Return how long a rate stays taken; one that is late will be as long again as it is."""
+        return abs(held.from_s + self._longer * held.duration_s - now_s)
+
+
+def budget_actor() -> DeploymentActorConfig:
+    """Return what has Serve keep the one account beside the ingress replicas."""
+    account = ray.remote(Budget)
+    return DeploymentActorConfig(
+        name=NAME, actor_class=account, actor_options={"num_cpus": 0, "max_concurrency": 1}
+    )
+
+
+async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> ExitStack:
+    """Return what keeps a live stream's rate for it until it is left; within an ingress replica.
+
+    Args:
+        fps: its rate.
+        duration_s: of the whole stream.
+        capacity_fps: as `Budget.take` has it.
+
+    Raises:
+        OverCapacity: it does not fit beside the others now, or not at all.
+        NotReady: the account is just being replaced.
+    """
+    stream = secrets.token_hex(8)
+    with ExitStack() as stack:
+        try:
+            budget: Any = serve.get_deployment_actor(NAME)
+            stack.callback(budget.give_back.remote, stream)
+            async with asyncio.timeout(ANSWER_S):
+                full = await budget.take.remote(stream, fps, duration_s, capacity_fps)
+        except (RayError, ValueError, TimeoutError):
+            raise NotReady("Live streams are not counted just now.", "Try again.") from None
+        if full is not None:
+            raise OverCapacity(
+                f"This server keeps {full.most_fps:.0f} frames a second for live streams; "
+                f"{full.taken_fps:.0f} are taken, and this one needs {fps:g}.",
+                "Come back later, ask for fewer frames a second, or leave out `pace=live`.",
+                full.free_in_s,
+            )
+        return stack.pop_all()

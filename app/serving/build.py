@@ -4,11 +4,14 @@ No `from __future__ import annotations` here: Ray reads the builder's annotation
 `args`, and skips that silently when it is a string.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import DeploymentActorConfig
 
+from app.serving.budget import budget_actor
 from app.serving.face import FaceAnalyzer
 from app.serving.ingress import Ingress
 from app.serving.lips import LipSync
@@ -43,9 +46,15 @@ def graph_of(
         _bind(face, args.face, args.weights, args.tracing),
         _bind(portrait, args.portrait, args.weights, args.runtime, args.tracing),
         _bind(lips, args.lips, args.weights, args.runtime, args.tracing),
+        beside=[budget_actor()],
     )
 
 
-def _bind(replica: Callable[..., object], *args: object) -> Application:
+def _bind(
+    replica: Callable[..., object],
+    *args: object,
+    beside: Sequence[DeploymentActorConfig] | None = None,
+) -> Application:
     """Return a node of the graph; the classes stay plain, so that Ray pickles them by name."""
-    return serve.deployment()(replica).bind(*args)
+    actors: list[dict[Any, Any] | DeploymentActorConfig] | None = list(beside) if beside else None
+    return serve.deployment(deployment_actors=actors)(replica).bind(*args)

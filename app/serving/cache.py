@@ -27,6 +27,10 @@ class BoundedCache(Generic[Value]):
         self._size_bytes = size_bytes
         self._values: OrderedDict[str, Value] = OrderedDict()
 
+    def __contains__(self, key: str) -> bool:
+        """Return whether a value is kept, which leaves their order as it is."""
+        return key in self._values
+
     def get(self, key: str) -> Value | None:
         """Return a value, now the most recently used, or None."""
         if key in self._values:

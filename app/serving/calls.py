@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from grpc.aio import AioRpcError  # type: ignore[import-untyped]
 from ray import ObjectRef
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
@@ -29,13 +30,18 @@ class AnimateCall:
     Attributes:
         key: of the sitter.
         sitter: where to get the sitter when `key` is not in the cache; nested, so that Ray
-            does not fetch it for every call.
+            does not fetch it for every call. None in calls by value, which would pin it for ever:
+            then `UnknownSitter` is the answer.
         motion: one row per frame.
     """
 
     key: str
-    sitter: ObjectRef[Sitter]
+    sitter: ObjectRef[Sitter] | None
     motion: Motion | Driven
+
+
+class UnknownSitter(Exception):
+    """The replica does not have the sitter of a call that brings none."""
 
 
 class RemoteMethod(Protocol):
@@ -75,7 +81,7 @@ async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  
         raise OverCapacity(
             "The models' queues are full.", "Try again later.", error.retry_after_s or 2.0
         ) from None
-    except (RayError, RayServeException) as error:
+    except (RayError, RayServeException, AioRpcError) as error:
         raise _translated(error) from None
     finally:
         response.cancel()
@@ -89,6 +95,6 @@ def _translated(error: Exception) -> Exception:
     match error:
         case RayTaskError():
             return error.cause if isinstance(error.cause, AppError) else error
-        case RayError() | RayServeException():
+        case RayError() | RayServeException() | AioRpcError():
             return NotReady("A model replica was lost.", "Try again: it is being replaced.")
     return error

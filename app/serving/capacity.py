@@ -1,4 +1,4 @@
-"""How many frames a second the whole application can make now, for one ingress replica's share."""
+"""How many frames a second the whole application can make now."""
 
 import asyncio
 import os
@@ -17,6 +17,12 @@ from app.serving.speed import Pace
 
 FRESH_S = 2.0
 ANSWER_S = 2.0
+
+CPU_SHARE = 0.75
+"""Of the CPUs, what is there for frames: Ray, the proxies and the clients beside them take the
+rest. What the three kinds of replicas that make frames took of two cores when as much was asked as
+they could make (`app.bench load --unit frames --concurrency 8`, 2026-11-27); with 0.84 a third
+stream of 512 px was let in, and all three were late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Capacity:
         self._asked_s = -FRESH_S
 
     async def frames_per_s(self) -> float | None:
-        """Return this replica's share of the capacity; None while nothing was measured."""
+        """Return the capacity; None while nothing was measured."""
         if time.monotonic() - self._asked_s >= FRESH_S:
             self._asked_s = time.monotonic()
             # While a model starts or is lost, what was known holds until the next time.
@@ -68,7 +74,7 @@ class Capacity:
 def shared(
     portrait: Pace | None, lips: Pace | None, own: Pace | None, running: Replicas
 ) -> float | None:
-    """Return the least of what engines and CPUs make, in frames/s, over the ingress replicas.
+    """Return the least of what engines and CPUs make, in frames/s.
 
     Args:
         portrait: of one replica, as are the others.
@@ -80,8 +86,8 @@ def shared(
     limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items() if pace]
     cpu_s = sum(pace.cpu_s for pace in (portrait, lips, own) if pace)
     if cpu_s:
-        limits.append(running.cpus / cpu_s)
-    return min(limits) / max(1, running.of.get("Ingress", 1)) if limits else None
+        limits.append(CPU_SHARE * running.cpus / cpu_s)
+    return min(limits, default=None)
 
 
 async def replicas(application: str) -> Replicas:

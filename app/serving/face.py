@@ -50,7 +50,9 @@ class FaceAnalyzer:
         traces = RunTraces(tracer_of(tracing, "FaceAnalyzer"), "face", lambda: CARD)
         self._meter = SlotMeter(Meters(), "face", MAX_CALLS)
         work = self._meter.timed(self._analyze)
-        self._slot = Slot(work, MAX_CALLS, "face", _images, self._meter, traces.ran)
+        self._slot: Slot[Query, Answer] = Slot(
+            work, MAX_CALLS, "face", _images, self._meter, traces.ran
+        )
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()

@@ -31,7 +31,7 @@ from app.observability.metrics import (
 from app.observability.origin import go_live
 from app.observability.stages import StageTimes
 from app.observability.story import story
-from app.serving.budget import Budget
+from app.serving.budget import keep
 from app.serving.calls import call
 from app.serving.capacity import Capacity, replicas
 from app.serving.clip_meter import ClipMeter
@@ -88,7 +88,6 @@ class Ingress:
         self._stage = Stage(args, self._handles, self._tracer)
         self._cards: list[ModelCard] = []
         self._heap = Heap()
-        self._budget = Budget()
         self._speed = Speed(args.session.group_frames)
         self._capacity = Capacity(
             self._handles,
@@ -147,7 +146,7 @@ class Ingress:
         capacity_fps = await self._capacity.frames_per_s()
         try:
             duration_s = float(take.scene.num_frames / take.fps)
-            return self._budget.live(float(take.fps), duration_s, capacity_fps)
+            return await keep(float(take.fps), duration_s, capacity_fps)
         except OverCapacity:
             self._meters.count(ADMISSIONS, decision="live_full")
             raise

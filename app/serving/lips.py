@@ -16,7 +16,7 @@ from app.observability.origin import NOBODY, Origin
 from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
-from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.batching import CONCURRENT_BATCHES, GROUP_FRAMES, Slot, Ticket
 from app.serving.checkpoints import licence_of, tensors
 from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.logs import ToServe
@@ -33,7 +33,7 @@ from app.variants.wav2lip.model import Wav2LipModel, wav2lip_engine
 from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
-"""Calls that one engine run joins: with groups of 8 frames, 32 frames."""
+"""Calls of 8 frames that make a full run; shorter ones are joined up to as many frames."""
 
 
 class LipSync:
@@ -54,9 +54,10 @@ class LipSync:
         self._loading = threading.Lock()
         bucket = partial(bucket_up_to, self._runtime.max_batch_size)
         traces = RunTraces(tracer_of(tracing, "LipSync"), "lips", self._card, bucket)
-        self._meter = SlotMeter(Meters(), "lips", MAX_CALLS)
+        full = MAX_CALLS * GROUP_FRAMES
+        self._meter = SlotMeter(Meters(), "lips", full)
         work = self._meter.timed(self._paint)
-        self._slot = Slot(work, MAX_CALLS, "lips", len, self._meter, traces.ran)
+        self._slot = Slot(work, MAX_CALLS, "lips", len, self._meter, traces.ran, max_frames=full)
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()

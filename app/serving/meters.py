@@ -18,6 +18,7 @@ from app.observability.metrics import (
     QUEUE_LENGTH,
     QUEUE_WAIT,
     RUN,
+    RUNNING,
     Metric,
 )
 from app.serving.gpu_meter import GpuMeter
@@ -151,13 +152,13 @@ class SlotMeter:
     Args:
         meters: of the replica.
         model: value of the label `model`: face, portrait or lips.
-        max_calls: most calls that one run joins.
+        full: frames of a full run.
     """
 
-    def __init__(self, meters: Meters, model: str, max_calls: int) -> None:
+    def __init__(self, meters: Meters, model: str, full: int) -> None:
         self._meters = meters
         self._model = model
-        self._max_calls = max_calls
+        self._full = full
         self.waiting(0)
 
     def serves(self, card: ModelCard) -> None:
@@ -187,7 +188,9 @@ class SlotMeter:
             try:
                 return work(items)
             finally:
-                self._meters.observe(RUN, time.perf_counter() - started_s, model=self._model)
+                ran_s = time.perf_counter() - started_s
+                self._meters.observe(RUN, ran_s, model=self._model)
+                self._meters.count(RUNNING, ran_s, model=self._model)
 
         return run
 
@@ -195,10 +198,11 @@ class SlotMeter:
         """Record how many calls wait for a run now."""
         self._meters.set(QUEUE_LENGTH, calls, model=self._model)
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        """Record a run: its frames, and how long each of its calls has waited."""
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        """Record a run: its frames, how long each call has waited, and which are live."""
         self._meters.observe(BATCH_FRAMES, frames, model=self._model)
-        self._meters.observe(BATCH_CALLS, len(waits_s), model=self._model)
-        self._meters.observe(BATCH_FILL, len(waits_s) / self._max_calls, model=self._model)
-        for wait_s in waits_s:
-            self._meters.observe(QUEUE_WAIT, wait_s, model=self._model)
+        self._meters.observe(BATCH_CALLS, len(waits), model=self._model)
+        self._meters.observe(BATCH_FILL, min(1.0, frames / self._full), model=self._model)
+        for wait_s, live in waits:
+            pace = "live" if live else "free"
+            self._meters.observe(QUEUE_WAIT, wait_s, model=self._model, pace=pace)

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,13 @@ from app.face.tracking import Followed, FollowQuery, Track
 from app.media.image import fit
 from app.observability.origin import origin
 from app.observability.tracing import NoTracer, Tracer
-from app.serving.calls import AnimateCall, RemoteMethod, Sitter, call
+from app.serving.calls import AnimateCall, RemoteMethod, Sitter, UnknownSitter
+from app.serving.calls import call as call_of
 from app.settings import AppArgs
 from app.values import FaceMesh, FaceQuery, FrameGroup, LipGroup, Motion, Portrait
+
+BY_VALUE_BYTES = 1 << 20
+"""Up to so many bytes of pictures a call and its answer go by value, more by reference."""
 
 Animate = Callable[[Motion | Driven], Awaitable[FrameGroup]]
 """Renders one portrait, one frame per row of the motion."""
@@ -48,6 +54,15 @@ class ModelCalls:
         self._tracer = tracer or NoTracer()
         self._face = args.face
         self._deadline_s = args.session.call_deadline_s
+
+    # Made once: options cost more than a call.
+    @cached_property
+    def _animate_by_value(self) -> RemoteMethod:
+        return self._models.portrait.options(_by_reference=False).animate
+
+    @cached_property
+    def _paint_by_value(self) -> RemoteMethod:
+        return self._models.lips.options(_by_reference=False).paint
 
     async def faces(self, photo: Portrait) -> list[FaceMesh]:
         """Return the faces of a photo, in its pixels; looked for in copies of bounded size."""
@@ -84,11 +99,19 @@ class ModelCalls:
         digest = await asyncio.to_thread(portrait.digest)
         key = hashlib.sha256(digest.encode() + mesh.points.tobytes()).hexdigest()
         sitter = await asyncio.to_thread(ray.put, Sitter(key, portrait, mesh))
+        frame_bytes, is_known = portrait.pixels.nbytes, False
 
         async def animate(motion: Motion | Driven) -> FrameGroup:
-            group = AnimateCall(key, sitter, motion)
-            method = self._models.portrait.animate
-            frames: FrameGroup = await self._call("portrait.animate", method, group)
+            nonlocal is_known
+            frames: FrameGroup
+            if is_known and len(motion) * frame_bytes <= BY_VALUE_BYTES:
+                with suppress(UnknownSitter):
+                    call = AnimateCall(key, None, motion)
+                    frames = await self._call("portrait.animate", self._animate_by_value, call)
+                    return frames
+            call = AnimateCall(key, sitter, motion)
+            frames = await self._call("portrait.animate", self._models.portrait.animate, call)
+            is_known = True
             return frames
 
         return animate
@@ -101,11 +124,12 @@ class ModelCalls:
 
     async def paint(self, group: LipGroup) -> NDArray[np.uint8]:
         """Return the repainted crops of a group, (T, S, S, 3) uint8 RGB."""
-        method = self._models.lips.paint
+        is_small = group.crops.nbytes <= BY_VALUE_BYTES
+        method = self._paint_by_value if is_small else self._models.lips.paint
         painted: NDArray[np.uint8] = await self._call("lips.paint", method, group)
         return painted
 
     async def _call(self, name: str, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
         """Return a model's answer; with the call goes for whom it is."""
         with self._tracer.span(name, "client"):
-            return await call(method, argument, origin(), deadline_s=self._deadline_s)
+            return await call_of(method, argument, origin(), deadline_s=self._deadline_s)

@@ -1,15 +1,17 @@
 """Serve configurations for a machine: which deployment gets how much of what.
 
 Each GPU brings one `PortraitAnimator` and one `LipSync`. Ray fills one GPU of a node before it
-takes the next, and in no certain order, so with several the two need not be neighbours. Any two
-replicas fit on one GPU, and whatever fits leaves a tenth of it free, because Ray reserves fractions
-but does not enforce them. Both models take CUDA by themselves where they see it (`device: auto`).
+takes the next: of shares below a half it would put two animators, which take nearly all of the
+time, on one GPU, and leave the other to the lips. So an animator takes more than half. Two lips fit
+beside it, in whichever order they come, and whatever fits leaves a tenth of the GPU free, because
+Ray reserves fractions but does not enforce them. Both models take CUDA by themselves where they see
+it (`device: auto`).
 """
 
 from typing import Any
 
-PORTRAIT_GPUS = 0.45
-LIPS_GPUS = 0.3
+PORTRAIT_GPUS = 0.6
+LIPS_GPUS = 0.15
 GRACEFUL_S = 120.0
 
 NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
@@ -26,11 +28,15 @@ heaps per core, takes 100 MB more over a session of ten minutes and gave no spee
 thresholds cost half of the speed, in page faults."""
 
 
-def serve_config(gpus: int) -> dict[str, Any]:
-    """Return a complete configuration for `serve run` on a machine with `gpus` GPUs, >= 0.
+def serve_config(gpus: int, cpus: int = 0) -> dict[str, Any]:
+    """Return a complete configuration for `serve run` on a machine.
 
     The CPU shares of zero GPUs sum to at most two, so that a laptop can place all deployments, and
-    those of each GPU to at most four.
+    those of each GPU to at most four, unless the machine is said to have more.
+
+    Args:
+        gpus: how many it has, >= 0.
+        cpus: how many it has, where they are more than four a GPU.
     """
     return {
         "proxy_location": "HeadOnly",
@@ -44,7 +50,7 @@ def serve_config(gpus: int) -> dict[str, Any]:
                 "runtime_env": {"env_vars": ALLOCATOR},
                 "args": {},
                 "deployments": [
-                    _ingress(gpus),
+                    _ingress(gpus, cpus),
                     _deployment("FaceAnalyzer", max(1, gpus), _cpus(0.2 if gpus == 0 else 0.5)),
                     _deployment("PortraitAnimator", max(1, gpus), _model(gpus, PORTRAIT_GPUS)),
                     _deployment("LipSync", max(1, gpus), _model(gpus, LIPS_GPUS)),
@@ -54,11 +60,15 @@ def serve_config(gpus: int) -> dict[str, Any]:
     }
 
 
-def _ingress(gpus: int) -> dict[str, Any]:
-    """Encoding is the ingress's work and takes CPUs: two replicas for each GPU."""
+def _ingress(gpus: int, cpus: int) -> dict[str, Any]:
+    """Encoding is the ingress's work and takes CPUs: two replicas for each GPU.
+
+    Where there are more CPUs, one for every two of them: a replica's threads take more than one,
+    and the models, Ray and HAProxy want theirs.
+    """
     return {
         "name": "Ingress",
-        "num_replicas": max(1, 2 * gpus),
+        "num_replicas": max(1, 2 * gpus, gpus and cpus // 2),
         "max_ongoing_requests": 32,
         "max_queued_requests": 32,
         "backpressure_config": {"status_code": 429, "retry_after_s": 2.0},

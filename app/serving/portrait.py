@@ -18,9 +18,9 @@ from app.observability.origin import NOBODY, Origin
 from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
-from app.serving.batching import CONCURRENT_BATCHES, Slot, Ticket
+from app.serving.batching import CONCURRENT_BATCHES, GROUP_FRAMES, Later, Slot, Ticket
 from app.serving.cache import BoundedCache
-from app.serving.calls import AnimateCall, Sitter
+from app.serving.calls import AnimateCall, Sitter, UnknownSitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
 from app.serving.gpus import keep_to_share, warn_of_idle_gpus
 from app.serving.logs import ToServe
@@ -39,7 +39,7 @@ from app.variants.puppet import Puppet
 from app.weights.config import WeightsConfig
 
 MAX_CALLS = 4
-"""Calls that one engine run joins: with groups of 8 frames, 32 frames."""
+"""Calls of 8 frames that make a full run; shorter ones are joined up to as many frames."""
 
 Item = tuple[AnimateCall, Sitter | BaseException] | DrivingFaces
 """A call and its sitter, or why that could not be fetched; or faces to be watched."""
@@ -72,9 +72,12 @@ class PortraitAnimator:
         self._meters = Meters()
         for result in RESULTS:
             self._meters.begin(CACHE, model="portrait", result=result)
-        self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS)
+        self._meter = SlotMeter(self._meters, "portrait", MAX_CALLS * GROUP_FRAMES)
         work = self._meter.timed(self._work)
-        self._slot = Slot(work, MAX_CALLS, "portrait", _frames, self._meter, traces.ran)
+        self._slot: Slot[Item, Answer] = Slot(
+            *(work, MAX_CALLS, "portrait", _frames, self._meter, traces.ran),
+            max_frames=MAX_CALLS * GROUP_FRAMES,
+        )
         # Told by `ready`; raised here, Ray would try again and give up.
         with suppress(NotReady, WeightsError):
             self._load()
@@ -110,6 +113,12 @@ class PortraitAnimator:
 
     async def animate(self, call: AnimateCall, origin: Origin = NOBODY) -> Answer | Exception:
         """Return the frames of a call."""
+        if call.key in self._cache:
+            answer = await self._slot.submit((call, UnknownSitter()), self.animate_batch, origin)
+            if not isinstance(answer, UnknownSitter):
+                return answer  # else others made room for themselves before its run
+        if call.sitter is None:
+            return UnknownSitter()
         # From this node's shared memory and without a copy: about a millisecond.
         (sitter,) = await asyncio.gather(call.sitter, return_exceptions=True)
         return await self._slot.submit((call, sitter), self.animate_batch, origin)
@@ -127,24 +136,25 @@ class PortraitAnimator:
         """Return the answer to each call."""
         return await self._slot.run(tickets)
 
-    def _work(self, items: Sequence[Item]) -> list[Answer]:
+    def _work(self, items: Sequence[Item]) -> list[Answer | Later[Answer]]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
         with memory_errors():
             return self._answers(items)
 
-    def _answers(self, items: Sequence[Item]) -> list[Answer]:
+    def _answers(self, items: Sequence[Item]) -> list[Answer | Later[Answer]]:
         watched = [item for item in items if isinstance(item, DrivingFaces)]
         calls = [item for item in items if not isinstance(item, DrivingFaces)]
         performances = iter(self._load().watch(watched) if watched else ())
         groups = iter(
-            self._load().animate(
+            self._load().render(
                 [(self._prepare(call.key, sitter), call.motion) for call, sitter in calls]
             )
             if calls
             else ()
         )
         return [
-            next(performances) if isinstance(item, DrivingFaces) else next(groups) for item in items
+            next(performances) if isinstance(item, DrivingFaces) else Later(next(groups))
+            for item in items
         ]
 
     def _prepare(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401

@@ -1,10 +1,17 @@
 """Where sessions are prepared and rendered: from a validated request to the bytes of its answer."""
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, aclosing
+from contextlib import (
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import replace
 from typing import Any, TypeVar, assert_never
 
@@ -22,6 +29,7 @@ from app.observability.story import story
 from app.observability.tracing import FIRST_FRAME, GROUP_FRAMES, NoTracer, Tracer
 from app.pipeline.pace import FreePace, LivePace
 from app.pipeline.session import render
+from app.pipeline.turns import Turns
 from app.pipeline.viewer import Viewer
 from app.report import report_box
 from app.serving import motions
@@ -39,6 +47,10 @@ from app.values import FrameGroup
 
 Made = TypeVar("Made")
 
+LATER = 10
+"""Steps of niceness that the encoding of a video has which nobody watches as it is made: on a
+machine that is full, live streams would come late for it."""
+
 
 class Stage:
     """Makes videos: prepares them, renders them, and writes their files.
@@ -55,6 +67,7 @@ class Stage:
         self._models = ModelCalls(models, args, self._tracer)
         self._decoders = Decoders(args.media)
         self._sitters = Sitters(args.frames)
+        self._turns = Turns()
 
     async def prepare(self, job: ClipJob, times: StageTimes | None = None) -> Take:
         """Decode the media, find the faces and lay out all that is rendered.
@@ -109,7 +122,7 @@ class Stage:
         finally:
             session.close()
         jpegs: list[bytes] = []
-        scene = replace(prepared.scene, around=self._group)
+        scene = replace(prepared.scene, around=self._watched_group)
         async with aclosing(render(scene, self._args.session)) as groups:
             async for group in groups:
                 with session.times.measure("encode"):
@@ -122,12 +135,21 @@ class Stage:
         config, fps = self._args.session, take.fps
         is_live = take.pace == "live"
         pace = LivePace(fps, config, viewer or Viewer(fps)) if is_live else FreePace(config)
-        return render(replace(take.scene, around=self._group), config, pace)
+        around = self._watched_group if is_live else self._patient_group
+        return render(replace(take.scene, around=around), config, pace)
 
-    def _group(self, frames: slice) -> AbstractContextManager[object]:
-        """Return the span of a group of frames."""
+    @asynccontextmanager
+    async def _watched_group(self, frames: slice) -> AsyncGenerator[None]:
+        """Surround a group of frames with its span."""
         place = {FIRST_FRAME: frames.start, GROUP_FRAMES: frames.stop - frames.start}
-        return self._tracer.span("group", attributes={**place})
+        with self._tracer.span("group", attributes={**place}):
+            yield
+
+    @asynccontextmanager
+    async def _patient_group(self, frames: slice) -> AsyncGenerator[None]:
+        """Surround a group that nobody watches: with its turn, and its span."""
+        async with self._turns.turn(), self._watched_group(frames):
+            yield
 
     async def video(
         self, take: Take, meter: ClipMeter | None = None
@@ -139,23 +161,28 @@ class Stage:
             take.close()
             raise
         # One thread for all that touches the writer: closing it queues behind a running write.
-        thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        is_live = take.pace == "live"
+        prepare = None if is_live else _give_way
+        thread = ThreadPoolExecutor(1, thread_name_prefix="encode", initializer=prepare)
         viewer = Viewer(take.fps)
         groups = self.frames(take, viewer)
         if meter:
             meter.rendering()
+        watching = self._turns.watching() if is_live else nullcontext()
         try:
-            async for group in groups:
-                started_s = time.perf_counter()
-                with take.times.measure("encode"):
-                    data = await run(thread, self._encode, writer, group.pixels)
-                if meter:
-                    meter.encoded(len(group.pixels), time.perf_counter() - started_s)
-                story().frames += len(group.pixels)
-                if data:
-                    _hand(data, viewer, meter)
-                    yield data
-            last = await run(thread, writer.finish)
+            with watching:
+                async for group in groups:
+                    async with nullcontext() if is_live else self._turns.turn():
+                        started_s = time.perf_counter()
+                        with take.times.measure("encode"):
+                            data = await run(thread, self._encode, writer, group.pixels)
+                    if meter:
+                        meter.encoded(len(group.pixels), time.perf_counter() - started_s)
+                    story().frames += len(group.pixels)
+                    if data:
+                        _hand(data, viewer, meter)
+                        yield data
+                last = await run(thread, writer.finish)
             _hand(last, viewer, meter)
             if meter:
                 meter.finished(take.fps, writer.offset_s)
@@ -210,3 +237,10 @@ def _report(take: Take, viewer: Viewer) -> bytes:
     if take.pace == "live":
         report["late_frames"] = viewer.late_frames
     return report_box({"frames": take.scene.num_frames, **report}) if report else b""
+
+
+def _give_way() -> None:
+    """Let this thread have what CPU those leave that somebody waits for."""
+    thread = threading.get_native_id()  # Linux keeps priorities by thread
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + LATER)

@@ -67,7 +67,7 @@ def coded(samples: Samples, draw: np.random.Generator) -> Samples:
         file.mux(stream.encode(None))
     buffer.seek(0)
     back = av.AudioResampler("fltp", "mono", SPEECH_HZ)
-    with av.open(buffer, "r") as coded_file:
+    with av.open(buffer, mode="r") as coded_file:
         parts = [
             out.to_ndarray()[0] for raw in coded_file.decode(audio=0) for out in back.resample(raw)
         ]

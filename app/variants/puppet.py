@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from app.runtime.engine import Engine
 from app.values import FaceMesh, FrameGroup, ModelCard, Motion, Portrait
 from app.variants.driven import as_motion, limits_of
 from app.variants.liveportrait.ratios import eye_ratios, lip_ratios
+from app.variants.portrait import Finish
 
 RUN_PX = 1 << 20
 """Four frames of 512 x 512: on a CPU, runs beyond it spend a third of their time on fresh pages of
@@ -112,6 +114,10 @@ class Puppet:
         """
         return self._animated([(prepared, _plain(prepared, motion)) for prepared, motion in items])
 
+    def render(self, items: Sequence[tuple[Prepared, Motion | Driven]]) -> list[Finish]:
+        """Return the finished groups: next to nothing is left to do."""
+        return [partial(_itself, group) for group in self.animate(items)]
+
     def watch(self, items: Sequence[DrivingFaces]) -> list[Performance]:
         """Return what driving faces do: how heads turn and eyes and lips open, no expression."""
         return [_performance(faces) for faces in items]
@@ -153,6 +159,10 @@ class Puppet:
         ]
         whole = drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
         return np.split(whole, np.cumsum(lengths)[:-1])
+
+
+def _itself(group: FrameGroup) -> FrameGroup:
+    return group
 
 
 def _fields(

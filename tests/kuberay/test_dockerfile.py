@@ -118,6 +118,7 @@ def test_ray_asks_for_a_token_and_the_proxy_has_our_middleware(target: str) -> N
     variables = environment(target)
     assert variables["RAY_AUTH_MODE"] == "token"
     assert variables["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == "app.serving.edge:middlewares"
+    assert variables["RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S"] == "3"
 
 
 @each_target

@@ -33,6 +33,26 @@ def test_a_running_server_is_measured_from_outside_and_by_what_it_says(
     assert level["cost"]["per_video_minute"] > 0
 
 
+def test_live_streams_and_chunks_are_served_in_full(server: LocalServer, tmp_path: Path) -> None:
+    words = ["load", "--url", server.url, "--unit", "live", "chunks", "--concurrency", "1"]
+    words += ["--rates", "1", "--arrivals", "fixed", "--seconds", "3", "--size", "256"]
+    words += ["--export", f"{EXPORT_S}", "--json", str(tmp_path / "run.json")]
+    assert main([*words, "--plot", str(tmp_path / "run.png")]) == 0
+    levels = json.loads((tmp_path / "run.json").read_text())["levels"]
+    assert [(level["level"]["unit"], level["level"]["frames"]) for level in levels] == [
+        *(("live", 0), ("chunks", 1), ("chunks", 5))
+    ]
+    for level in levels:
+        assert level["ok"] == level["sent"] > 0
+        # No photo went twice: the server knew its portrait by its id.
+        assert level["resent"] == 0
+    live, one, five = levels
+    assert live["frames"] == 3 * 25
+    assert (one["frames"], five["frames"]) == (one["sent"], 5 * five["sent"])
+    assert set(five["server"]["requests"]) == {"ok"}
+    assert live["server"]["models"]["lips"]["live_wait_p95_s"] is not None
+
+
 def test_the_whole_graph_runs_over_models_that_do_nothing(root: Path) -> None:
     plan = PathPlan(root / "serve_config.yaml", [1], seconds=3, size=256, export_s=EXPORT_S)
     told: list[str] = []

@@ -42,9 +42,8 @@ def displacement(
         gesture_B4: of `PuppetNet.forward`; gaze moves no node.
     """
     turned = torch.einsum("bij,bjhw->bihw", turn(pose_B3), fields_B9GG[:, :3])
-    raised = torch.einsum(
-        "bk,bkjhw->bjhw", gesture_B4[:, 2:], fields_B9GG[:, 5:].unflatten(1, (2, 2))
-    )
+    lifts_BKJGG = fields_B9GG[:, 5:].reshape(-1, 2, 2, *fields_B9GG.shape[2:])
+    raised = torch.einsum("bk,bkjhw->bjhw", gesture_B4[:, 2:], lifts_BKJGG)
     return turned * fields_B9GG[:, 3:5] + raised
 
 

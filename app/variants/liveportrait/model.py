@@ -3,8 +3,9 @@
 T frames, K key points (21), P mesh points (478).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from app.variants.liveportrait.transfer import (
     adjusted,
     driven,
 )
+from app.variants.portrait import Finish
 
 Floats = NDArray[np.float32]
 
@@ -41,6 +43,8 @@ class Sitting:
         key_points: (1, 21, 3) float32, posed.
         eyes: (1, 2) float32, opening of the image's left and right eye.
         lips: (1, 1) float32.
+        shutting: (1, 21, 3) float32, changes of key points that shut the lips; 0 where they are.
+        eyes_at_rest: (1, 21, 3) float32, what the eyes' net changes of eyes that stay as they are.
         placement: where the crop goes in the picture.
         mesh: (478, 3) float32, the face's mesh in the crop's coordinates, [-1, 1] inside.
         to_picture: (3, 3) float32, those coordinates to picture px, centres at .5.
@@ -51,6 +55,8 @@ class Sitting:
     key_points: Floats
     eyes: Floats
     lips: Floats
+    shutting: Floats
+    eyes_at_rest: Floats
     placement: Placement
     mesh: Floats
     to_picture: Floats
@@ -95,12 +101,18 @@ class LivePortrait:
         motion = self._nets.motion(image)
         back = inverse(matrices)[0]
         to_picture = mesh_transform(back).astype(np.float64) @ _from_unit(crop.shape[0])
+        eyes, lips = eye_ratios(points), lip_ratios(points)
+        key_points, nets = motion.key_points(), self._nets.retargeting
+        shut = lip_inputs(lips, np.zeros((1, 1), np.float32))
+        shutting = nets.lip_changes(key_points, shut)
         return Sitting(
             volume=self._nets.appearance(image),
             motion=motion,
-            key_points=motion.key_points(),
-            eyes=eye_ratios(points),
-            lips=lip_ratios(points),
+            key_points=key_points,
+            eyes=eyes,
+            lips=lips,
+            shutting=shutting if lips[0, 0] >= LIPS_SHUT_RATIO else np.zeros_like(shutting),
+            eyes_at_rest=nets.eye_changes(key_points, eye_inputs(eyes, eyes[:, :1])),
             placement=place(portrait.pixels, back, feather(crop.shape[0])),
             mesh=_in_unit(mesh.points, to_picture),
             to_picture=np.asarray(to_picture, np.float32),
@@ -114,10 +126,14 @@ class LivePortrait:
 
     def animate(self, items: Sequence[tuple[Sitting, Motion | Driven]]) -> list[FrameGroup]:
         """Return one group per item; frames of all items go through the nets together."""
+        return [finish() for finish in self.render(items)]
+
+    def render(self, items: Sequence[tuple[Sitting, Motion | Driven]]) -> list[Finish]:
+        """Return what pastes the faces of each group into its picture."""
         lengths = [len(motion) for _, motion in items]
         if not sum(lengths):
-            return [_empty(sitting) for sitting, _ in items]
-        moves = [self._moved(sitting, motion) for sitting, motion in items]
+            return [partial(_empty, sitting) for sitting, _ in items]
+        moves = self._moves(items)
         sittings = [sitting for sitting, motion in items for _ in range(len(motion))]
         faces = self._nets.animator.run(
             torch.cat([sitting.volume for sitting in sittings]),
@@ -126,7 +142,7 @@ class LivePortrait:
         ).numpy()
         parts = np.split(faces, np.cumsum(lengths)[:-1])
         return [
-            _pasted(sitting, part, mesh)
+            partial(_pasted, sitting, part, mesh)
             for (sitting, _), part, (_, mesh) in zip(items, parts, moves, strict=True)
         ]
 
@@ -142,13 +158,24 @@ class LivePortrait:
         ends = np.cumsum(lengths)
         return [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
-    def _moved(self, sitting: Sitting, motion: Motion | Driven) -> tuple[Floats, Floats]:
-        """Return key points (T, 21, 3) and mesh points (T, 478, 2) in picture px of a motion."""
-        if not len(motion):
-            return sitting.key_points[:0], np.zeros((0, len(sitting.mesh), 2), np.float32)
-        if isinstance(motion, Driven):
-            return self._driven(sitting, motion)
-        return self._idle(sitting, motion)
+    def _moves(
+        self, items: Sequence[tuple[Sitting, Motion | Driven]]
+    ) -> list[tuple[Floats, Floats]]:
+        """Return key points (T, 21, 3) and mesh points (T, 478, 2) in picture px of each motion.
+
+        Idle motions go together: one by one, their many small steps would keep the GPU waiting.
+        """
+        idle = [(sitting, motion) for sitting, motion in items if isinstance(motion, Motion)]
+        points, meshes = self._idle(idle) if idle else (None, None)
+        moves, start = list[tuple[Floats, Floats]](), 0
+        for sitting, motion in items:
+            if isinstance(motion, Driven):
+                moves.append(self._driven(sitting, motion) if len(motion) else _nothing())
+            elif points is not None and meshes is not None:
+                frames = slice(start, start + len(motion))
+                moves.append((points[frames], meshes[frames]))
+                start = frames.stop
+        return moves
 
     def _driven(self, sitting: Sitting, motion: Driven) -> tuple[Floats, Floats]:
         """Return key points and mesh points of a head that follows a driving performance."""
@@ -158,39 +185,68 @@ class LivePortrait:
         points = adjusted(source, moved, settings, self._nets.retargeting, openings)
         return points, _followed(sitting, moved, points, settings.multiplier)
 
-    def _idle(self, sitting: Sitting, motion: Motion) -> tuple[Floats, Floats]:
-        """Return key points and mesh points of a head that sways and blinks."""
-        yaw, pitch, roll = (motion.pose[:, axis : axis + 1] for axis in range(3))
-        # Key points are x right, y down, z inwards: their yaw turns the nose to the left.
-        turn = rotations(pitch, -yaw, roll)
-        source, nets = sitting.motion, self._nets.retargeting
-        rotation = np.asarray(turn @ source.rotation, np.float32)
-        posed = replace(source, rotation=rotation).key_points()
-        blinking = self._blinks(sitting, motion.closure)
-        points = nets.stitched(sitting.key_points, posed + blinking)
-        shift = (points - posed - blinking).mean(axis=1)
-        if sitting.lips[0, 0] >= LIPS_SHUT_RATIO:
-            shut = lip_inputs(sitting.lips, np.zeros((1, 1), np.float32))
-            points = points + nets.lip_changes(sitting.key_points, shut)
-        return np.asarray(points, np.float32), _turned(sitting, rotation, shift)
+    def _idle(self, items: Sequence[tuple[Sitting, Motion]]) -> tuple[Floats, Floats]:
+        """Return key points and mesh points of heads that sway and blink, all frames in a row."""
+        whose = np.repeat(np.arange(len(items)), [len(motion) for _, motion in items])
+        if not len(whose):
+            return _nothing()
 
-    def _blinks(self, sitting: Sitting, closure_T2: Floats) -> Floats:
+        def each(part: Callable[[Sitting], Floats]) -> Floats:
+            rows: Floats = np.concatenate([part(sitting) for sitting, _ in items])[whose]
+            return rows
+
+        source = FaceMotion(
+            rotation=each(lambda sitting: sitting.motion.rotation),
+            exp=each(lambda sitting: sitting.motion.exp),
+            scale=each(lambda sitting: sitting.motion.scale),
+            t=each(lambda sitting: sitting.motion.t),
+            kp=each(lambda sitting: sitting.motion.kp),
+        )
+        pose = np.concatenate([motion.pose for _, motion in items])
+        yaw, pitch, roll = (pose[:, axis : axis + 1] for axis in range(3))
+        # Key points are x right, y down, z inwards: their yaw turns the nose to the left.
+        rotation = np.asarray(rotations(pitch, -yaw, roll) @ source.rotation, np.float32)
+        posed = replace(source, rotation=rotation).key_points()
+        key_points = each(lambda sitting: sitting.key_points)
+        closure = np.concatenate([motion.closure for _, motion in items])
+        eyes, rest = each(lambda sitting: sitting.eyes), each(lambda sitting: sitting.eyes_at_rest)
+        blinking = self._blinks(key_points, eyes, rest, closure)
+        points = self._nets.retargeting.stitched(key_points, posed + blinking)
+        shift = (points - posed - blinking).mean(axis=1)
+        points = points + each(lambda sitting: sitting.shutting)
+        mesh = each(lambda sitting: sitting.mesh[None])
+        to_picture = each(lambda sitting: sitting.to_picture[None])
+        turned = _turned(mesh, source, rotation, shift, to_picture)
+        return np.asarray(points, np.float32), turned
+
+    def _blinks(
+        self, key_points: Floats, eyes_T2: Floats, rest: Floats, closure_T2: Floats
+    ) -> Floats:
         """Return the changes of key points that shut the eyes: (T, 21, 3); none where it is 0.
 
         The net is told one opening for both eyes. What it changes of eyes that stay as they are
         is taken off, so that a face at rest is left alone.
         """
-        nets, open_ratio = self._nets.retargeting, sitting.eyes[:, :1]
-        wanted = open_ratio * (1 - closure_T2.mean(axis=1, keepdims=True))
-        changed = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, wanted))
-        at_rest = nets.eye_changes(sitting.key_points, eye_inputs(sitting.eyes, open_ratio))
-        return np.asarray(changed - at_rest, np.float32)
+        changes = np.zeros_like(rest)
+        # Nearly always none: a run of the net costs as much as all the rest.
+        shut = closure_T2.any(axis=1)
+        if shut.any():
+            eyes = eyes_T2[shut]
+            wanted = eyes[:, :1] * (1 - closure_T2[shut].mean(axis=1, keepdims=True))
+            inputs = eye_inputs(eyes, np.asarray(wanted, np.float32))
+            nets = self._nets.retargeting
+            changes[shut] = nets.eye_changes(key_points[shut], inputs) - rest[shut]
+        return changes
 
 
 def _pasted(sitting: Sitting, faces: NDArray[np.uint8], points: Floats) -> FrameGroup:
     if not len(faces):
         return _empty(sitting)
     return FrameGroup(np.stack(list(paste(sitting.placement, faces))), points)
+
+
+def _nothing() -> tuple[Floats, Floats]:
+    return np.zeros((0, 21, 3), np.float32), np.zeros((0, 478, 2), np.float32)
 
 
 def _empty(sitting: Sitting) -> FrameGroup:
@@ -201,14 +257,15 @@ def _empty(sitting: Sitting) -> FrameGroup:
     )
 
 
-def _turned(sitting: Sitting, rotation_T33: Floats, shift_T3: Floats) -> Floats:
-    """Return where the mesh is after the head turned from the source's pose: (T, 478, 2) px."""
-    source = sitting.motion
-    offset = source.t * np.array([1, 1, 0], np.float32)
-    canonical = (sitting.mesh - offset) @ source.rotation[0].T
+def _turned(
+    mesh_TP3: Floats, source: FaceMotion, rotation_T33: Floats, shift_T3: Floats, to_picture: Floats
+) -> Floats:
+    """Return where meshes are after their heads turned from the source's pose: (T, 478, 2) px."""
+    offset = source.t[:, None] * np.array([1, 1, 0], np.float32)
+    canonical = (mesh_TP3 - offset) @ source.rotation.transpose(0, 2, 1)
     turned = canonical @ rotation_T33 + offset + shift_T3[:, None]
-    matrix = sitting.to_picture
-    return np.asarray(turned[..., :2] @ matrix[:2, :2].T + matrix[:2, 2], np.float32)
+    flat = turned[..., :2] @ to_picture[:, :2, :2].transpose(0, 2, 1)
+    return np.asarray(flat + to_picture[:, None, :2, 2], np.float32)
 
 
 def _followed(sitting: Sitting, moved: FaceMotion, points: Floats, multiplier: float) -> Floats:

@@ -90,7 +90,7 @@ class Fake:
         if portrait not in self.known:
             problem = {"code": "unknown_portrait", "detail": "Forgotten.", "hint": ""}
             return _problem(404, problem)
-        speech_s = (int(fields["audio"]) - 44) / 2 / 16_000
+        speech_s = int(fields["audio"]) / 2 / 16_000
         frames = int(fields["frames"])
         assert 40 * int(fields["start"]) >= float(fields["before_ms"])
         assert speech_s > -1e-6 + float(fields["before_ms"]) / 1000 + frames / 25 + 0.2

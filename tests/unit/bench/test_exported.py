@@ -32,7 +32,7 @@ digital_human_batch_calls_count{model="portrait"} 20
 digital_human_queue_wait_seconds_bucket{model="portrait",le="0.1"} 15
 digital_human_queue_wait_seconds_bucket{model="portrait",le="0.5"} 20
 digital_human_queue_wait_seconds_bucket{model="portrait",le="+Inf"} 20
-digital_human_run_seconds_sum{model="portrait"} 5
+digital_human_running_seconds_total{model="portrait"} 5
 digital_human_stage_seconds_sum{stage="encode"} 2.5
 """
 ON_GPUS = """

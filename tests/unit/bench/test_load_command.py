@@ -42,7 +42,8 @@ def test_all_units_are_measured_shown_written_and_drawn(
     assert main(words(fake, tmp_path, *more)) == 0
     written = json.loads((tmp_path / "run.json").read_text())
     levels = {level["series"]: level for level in written["levels"]}
-    assert list(levels) == ["frames", "live", "clips", "chunks of 1", "chunks of 5"]
+    callers = ["callers of 1", "callers of 5"]
+    assert list(levels) == ["frames", "live", "clips", "chunks of 1", "chunks of 5", *callers]
     for level in levels.values():
         assert level["sent"] > 0
         assert level["failed"] == level["refused"] == level["late_frames"] == 0

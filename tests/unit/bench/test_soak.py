@@ -2,15 +2,18 @@
 
 import itertools
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from app.bench import __main__ as command
-from app.bench.soak import Soak, Tally, warnings_in
+from app.bench.keyed import keyed
+from app.bench.soak import Soak, Tally, _Queue, warnings_in
 from app.bench.soak_report import plot, tables, write_json
 from app.bench.soak_requests import CODES, DECK, Kind, orders
 from app.bench.soak_samples import Growth, Sample, Usage, judge
@@ -31,7 +34,7 @@ def finished(wrong: Kind | None = None, idle_after_s: float | None = 20.0) -> So
         tally.add(wrong, "told [weights]")
     taken = samples()
     growths = judge(taken, MINUTE_S, taken[0], taken[-1])
-    return Soak(3, MINUTE_S, tally, taken, growths, idle_after_s)
+    return Soak(3, MINUTE_S, tally, taken, growths, idle_after_s, most_per_s=2.0, cpu_cores=1.5)
 
 
 def test_equal_seeds_ask_for_the_same_and_others_do_not() -> None:
@@ -47,6 +50,26 @@ def test_every_deck_holds_every_kind_in_its_share() -> None:
     assert len({tuple(order.kind for order in deck) for deck in decks}) == 3
     assert set(DECK) == set(Kind)
     assert CODES.keys() < set(Kind)
+
+
+def test_requests_are_handed_out_in_order_and_a_stop_ends_the_wait() -> None:
+    asked, stop = _Queue(orders(1), per_s=1e-6), threading.Event()
+    first = asked.next(stop)  # due at once
+    stop.set()
+    assert [first, asked.next(stop)] == list(itertools.islice(orders(1), 2))
+
+
+def test_settings_are_changed_beside_those_that_are_there(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    there = {"api": {"upload_s": 9.0}, "frames": {"max_speech_s": 2.0}, "lips": {"a": 1}}
+    config.write_text(yaml.safe_dump({"applications": [{"args": there}]}))
+    with keyed(config, frames={"cache_bytes": 7}) as (changed, _):
+        (application,) = yaml.safe_load(changed.read_text())["applications"]
+    args = application["args"]
+    assert args["frames"] == {"max_speech_s": 2.0, "cache_bytes": 7}
+    assert args["lips"] == there["lips"]
+    assert args["api"]["upload_s"] == 9.0
+    assert len(args["api"]["keys"]) == 1
 
 
 def test_a_soak_is_met_only_if_flat_and_right_and_at_rest() -> None:
@@ -113,15 +136,16 @@ def test_the_exit_status_is_the_verdict(
         seed: int,
         environment: dict[str, str],
         progress: Callable[[float, Tally], None],
+        share: float,
     ) -> Soak:
-        asked.extend((seconds, seed, bool(environment)))
+        asked.extend((seconds, seed, bool(environment), share))
         progress(5.0, Tally())
         return finished(wrong)
 
     monkeypatch.setattr(command, "run_soak", run)
-    words = ["soak", "--minutes", "2", "--seed", "9", "--mode", "haproxy"]
+    words = ["soak", "--minutes", "2", "--seed", "9", "--mode", "haproxy", "--share", "0.5"]
     assert command.main([*words, "--out", str(tmp_path / "soak.json")]) == status
-    assert asked == [120.0, 9, True]
+    assert asked == [120.0, 9, True, 0.5]
     shown = capsys.readouterr().out
     assert ("told [weights]" in shown) == bool(wrong)  # brackets are no markup here
 

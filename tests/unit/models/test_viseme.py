@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.models.viseme.controls import CONTROLS, STEPS
+from app.models.viseme.controls import STEPS
 from app.models.viseme.net import VisemeNet
+from app.models.viseme.phonemes import CONTROLS
 from app.models.viseme.renderer import MouthRenderer
 from app.models.viseme.rig import LANDMARKS, Landmarks, Rig, pose_mouth
 from tests.unit.models import mouths

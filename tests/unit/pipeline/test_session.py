@@ -1,8 +1,8 @@
 """The session loop: order, flow control and cancellation."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,8 +118,8 @@ async def test_an_error_of_a_model_ends_the_session_and_nothing_runs_on() -> Non
 async def test_the_work_on_a_group_is_surrounded() -> None:
     told: list[str] = []
 
-    @contextmanager
-    def around(frames: slice) -> Iterator[None]:
+    @asynccontextmanager
+    async def around(frames: slice) -> AsyncGenerator[None]:
         told.append(f"{frames.start}-{frames.stop}")
         yield
         told.append("done")

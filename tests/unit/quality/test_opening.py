@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.quality.opening import closed_share, likeness, shut_in_pauses, vowel_order
 from app.quality.passage import silences
@@ -9,9 +10,9 @@ from app.quality.passage import silences
 FRAMES = 200
 
 
-def wave(shift: float = 0.0) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def wave(shift: float = 0.0) -> NDArray[np.float32]:
     times = np.arange(FRAMES) - shift
-    return (np.sin(times / 3) + np.sin(times / 7.3)).astype(np.float32)
+    return np.asarray(np.sin(times / 3) + np.sin(times / 7.3), np.float32)
 
 
 def test_an_opening_is_like_itself_whatever_its_unit() -> None:

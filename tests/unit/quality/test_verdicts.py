@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from app.models.viseme.controls import CONTROLS
+from app.models.viseme.phonemes import CONTROLS
 from app.quality.energy import EnergyMouth
 from app.quality.passage import Passage, Reference
 from app.quality.table import Row, as_markdown

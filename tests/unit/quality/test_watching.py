@@ -28,7 +28,8 @@ def turned(points: NDArray[np.float32], yaw_deg: float, scale: float) -> NDArray
     sin, cos = np.sin(np.radians(yaw_deg)), np.cos(np.radians(yaw_deg))
     turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
     middle = points.mean(axis=0)
-    return ((points - middle) @ turn * scale + middle + (5, 3, 0)).astype(np.float32)
+    there: NDArray[np.float32] = (points - middle) @ turn * scale + middle + (5, 3, 0)
+    return there.astype(np.float32)
 
 
 def watched(points: list[NDArray[np.float32]]) -> Watched:

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ray.serve.schema import ReplicaRank
 from app.errors import NoFace, NotReady
 from app.observability.origin import ORIGINS, Origin
 from app.serving import batching
-from app.serving.batching import CONCURRENT_BATCHES, Run, Slot, Ticket
+from app.serving.batching import CONCURRENT_BATCHES, Later, Run, Slot, Ticket
 
 MAX_CALLS = 4
 Answers = Callable[..., asyncio.Task[float | Exception]]
@@ -61,13 +62,15 @@ class Log:
         self.lengths: list[int] = []
         self.runs: list[tuple[int, int]] = []
         self.waits_s: list[float] = []
+        self.live: list[bool] = []
 
     def waiting(self, calls: int) -> None:
         self.lengths.append(calls)
 
-    def started(self, frames: int, waits_s: Sequence[float]) -> None:
-        self.runs.append((len(waits_s), frames))
-        self.waits_s += waits_s
+    def started(self, frames: int, waits: Sequence[tuple[float, bool]]) -> None:
+        self.runs.append((len(waits), frames))
+        self.waits_s += [wait_s for wait_s, _ in waits]
+        self.live += [live for _, live in waits]
 
 
 @pytest.fixture
@@ -83,8 +86,15 @@ def log() -> Log:
 class Model:
     """A replica in small; an item has as many frames as it says."""
 
-    def __init__(self, work: Callable[[Sequence[int]], list[Any]], log: Log) -> None:
-        self.slot: Slot[int, Any] = Slot(work, MAX_CALLS, "test", frames=int, observer=log)
+    def __init__(
+        self,
+        work: Callable[[Sequence[int]], list[Any]],
+        log: Log,
+        max_frames: int | None = None,
+    ) -> None:
+        self.slot: Slot[int, Any] = Slot(
+            work, MAX_CALLS, "test", frames=int, observer=log, max_frames=max_frames
+        )
 
         async def batch(tickets: list[Ticket[int]]) -> list[Any]:
             return await self.slot.run(tickets)
@@ -116,6 +126,37 @@ async def in_a_run(gate: Gate, model: Model, *items: int) -> list[asyncio.Task[A
     tasks = await model.started(*items)
     assert await asyncio.to_thread(gate.entered.acquire, timeout=5)
     return tasks
+
+
+async def test_what_is_finished_later_waits_for_no_run_and_no_run_for_it(log: Log) -> None:
+    finishing, done = threading.Event(), threading.Event()
+
+    def finish(item: int) -> float:
+        finishing.set()
+        if item == 0:
+            raise NoFace("zero")
+        assert done.wait(10)
+        return 1 / item
+
+    model = Model(lambda items: [Later(partial(finish, item)) for item in items], log)
+    (first,) = await model.started(2)
+    assert await asyncio.to_thread(finishing.wait, 5)
+    (second,) = await model.started(4)
+    (wrong,) = await model.started(0)
+    assert [calls for calls, _ in log.runs] == [1, 1, 1], "the next run began"
+    assert isinstance(await wrong, NoFace)
+    assert not first.done()
+    done.set()
+    assert (await first, await second) == (0.5, 0.25)
+
+
+async def test_a_run_joins_frames_in_however_many_calls(gate: Gate, log: Log) -> None:
+    model = Model(gate.invert, log, max_frames=8)
+    tasks = await in_a_run(gate, model, 9)
+    tasks += await model.started(3, 1, 1, 1, 1, 1, 2, 1)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert gate.batches == [[9], [3, 1, 1, 1, 1, 1], [2, 1]]
 
 
 async def test_calls_that_wait_for_a_run_share_the_next(gate: Gate, model: Model) -> None:
@@ -286,7 +327,7 @@ async def test_the_model_works_for_all_calls_of_a_batch_and_each_run_is_told(log
     async def batch(tickets: list[Ticket[int]]) -> list[Any]:
         return await slot.run(tickets)
 
-    origins = [Origin(f"r{number}", f"s{number}") for number in range(3)]
+    origins = [Origin(f"r{number}", f"s{number}", live=True) for number in range(3)]
     items = (1, 0, 2)
     first = asyncio.create_task(slot.submit(items[0], lambda t: one(batch, t), origins[0]))
     await asyncio.sleep(0.02)
@@ -298,6 +339,7 @@ async def test_the_model_works_for_all_calls_of_a_batch_and_each_run_is_told(log
     busy.set()
     answers = await asyncio.gather(first, *rest)
     assert (answers[0], answers[2]) == (1.0, 0.5)
+    assert log.live == [True] * 3
     # Together they fail, so that each is tried alone.
     expected = [(origins[0],), (origins[1], origins[2]), (origins[1],), (origins[2],)]
     assert seen == expected
@@ -361,7 +403,8 @@ async def test_live_calls_overtake_others() -> None:
     await asyncio.sleep(0)
     go.set()
     await asyncio.gather(first, live, *clips)
-    assert runs == [[0], [4, 1], [2, 3]]
+    # A stream's next call comes soon, and would wait for all of a full run: clips go one by one.
+    assert runs == [[0], [4, 1], [2], [3]]
     pace = slot.pace()
     assert pace is not None
     assert pace.frames_per_s > 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.serving.lanes import CLIP_EVERY, Lanes
+from app.serving.lanes import CLIP_EVERY, WATCHED_S, Lanes
 
 
 def lanes(live: int, clips: int) -> Lanes[str]:
@@ -47,3 +47,17 @@ def test_everybody_is_served_once_and_in_turn(live: list[bool], places: int) -> 
     for kind in (True, False):
         order = [number for is_live, number in served if is_live is kind]
         assert order == sorted(order)
+
+
+def test_while_somebody_watches_one_other_call_joins_a_run() -> None:
+    now_s = 100.0
+    waiting: Lanes[str] = Lanes(lambda: now_s)
+    for number in range(6):
+        waiting.put(f"clip {number}", live=False)
+    assert waiting.most_clips() > 6
+    waiting.put("live", live=True)
+    assert waiting.take(4, most_clips=waiting.most_clips()) == ["live", "clip 0"]
+    # The stream's next call is on its way: it would wait for all of a full run.
+    assert waiting.take(4, most_clips=waiting.most_clips()) == ["clip 1"]
+    now_s += WATCHED_S
+    assert len(waiting.take(4, most_clips=waiting.most_clips())) == 4

@@ -15,7 +15,9 @@ from app.observability.metrics import (
     GPU_MEMORY,
     GPU_MEMORY_SIZE,
     QUEUE_LENGTH,
+    QUEUE_WAIT,
     RUN,
+    RUNNING,
     SESSIONS,
     Metric,
 )
@@ -46,6 +48,8 @@ class FakeMeters:
     def __init__(self) -> None:
         self.gauges: dict[str, tuple[float, dict[str, str]]] = {}
         self.observed: list[tuple[str, float]] = []
+        self.labels: list[tuple[str, dict[str, str]]] = []
+        self.counted: dict[str, float] = {}
         self.samples: list[Any] = []
 
     def set(self, metric: Metric, value: float, **labels: str) -> None:
@@ -53,6 +57,10 @@ class FakeMeters:
 
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         self.observed.append((metric.name, value))
+        self.labels.append((metric.name, labels))
+
+    def count(self, metric: Metric, more: float = 1, **labels: str) -> None:
+        self.counted[metric.name] = self.counted.get(metric.name, 0.0) + more
 
     def sample(self, sample: Any) -> None:  # noqa: ANN401
         self.samples.append(sample)
@@ -111,10 +119,12 @@ def test_gauges_that_cannot_be_read_are_warned_of_once_and_come_back(
 
 def test_a_slot_records_fill_and_run_time_and_an_empty_queue_from_the_start() -> None:
     meters: Any = FakeMeters()
-    meter = SlotMeter(meters, "lips", 4)
+    meter = SlotMeter(meters, "lips", 32)
     assert meters.gauges[QUEUE_LENGTH.name] == (0, {"model": "lips"})
-    meter.started(16, [0.1, 0.2])
+    meter.started(16, [(0.1, False), (0.2, True)])
     assert (BATCH_FILL.name, 0.5) in meters.observed
+    waits = [labels["pace"] for name, labels in meters.labels if name == QUEUE_WAIT.name]
+    assert waits == ["free", "live"]
     assert meter.timed(lambda items: [len(items)])(["a", "b"]) == [2]
 
     def fails(items: object) -> list[int]:
@@ -123,6 +133,8 @@ def test_a_slot_records_fill_and_run_time_and_an_empty_queue_from_the_start() ->
     with pytest.raises(ValueError, match="no"):
         meter.timed(fails)([])
     assert [name for name, _ in meters.observed].count(RUN.name) == 2
+    ran_s = sum(value for name, value in meters.observed if name == RUN.name)
+    assert meters.counted == {RUNNING.name: pytest.approx(ran_s)}
 
 
 def test_a_replica_tells_its_engine_and_asks_for_a_gpu_only_on_one(

@@ -49,9 +49,21 @@ def test_however_ray_packs_the_replicas_all_fit_and_every_gpu_keeps_room() -> No
         for entry in application["deployments"]
         if entry["name"] in ("PortraitAnimator", "LipSync")
     )
-    # If any two fit, 2 n replicas fit on n GPUs in any order of their arrival.
-    assert 2 * max(portrait, lips) <= 1
+    assert 2 * portrait > 1, "two animators on one GPU leave another idle"
+    assert portrait + 2 * lips <= 1, "on two GPUs all must fit in any order of their arrival"
     for portraits in range(8):
         for mouths in range(8):
             total = portraits * portrait + mouths * lips
             assert total <= 0.9 + 1e-9 or total > 1
+
+
+@pytest.mark.parametrize(("cpus", "ingresses"), [(0, 4), (8, 4), (32, 16)])
+def test_more_cpus_bring_more_ingress_replicas(
+    cpus: int, ingresses: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "--gpus", "2", "--cpus", str(cpus)]) == 0
+    (application,) = yaml.safe_load(capsys.readouterr().out)["applications"]
+    entries = application["deployments"]
+    assert [e["num_replicas"] for e in entries if e["name"] == "Ingress"] == [ingresses]
+    asked = [e["num_replicas"] * e["ray_actor_options"]["num_cpus"] for e in entries]
+    assert sum(asked) <= max(8, cpus)
