@@ -7,7 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.topology import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
+from app.topology import (
+    CHIN,
+    FOREHEAD,
+    LEFT_CHEEK,
+    LEFT_EYE_OUTER,
+    RIGHT_CHEEK,
+    RIGHT_EYE_OUTER,
+)
 
 HEAD_WIDE, HEAD_HIGH = 1.3, 1.35
 """Half axes of the head with its hair and the room that it turns in, 1.8 times its size: in face
@@ -29,16 +36,21 @@ def outside(points: NDArray[np.float32], height: int, width: int) -> NDArray[np.
         width: W.
     """
     flat = points[:, :2].astype(np.float64)
-    across = flat[RIGHT_CHEEK] - flat[LEFT_CHEEK]
+    across = flat[RIGHT_EYE_OUTER] - flat[LEFT_EYE_OUTER]
+    across /= max(float(np.linalg.norm(across)), 1e-6)
+    down = np.array([-across[1], across[0]])
     face_width = float(np.linalg.norm(points[RIGHT_CHEEK] - points[LEFT_CHEEK]))
     face_height = float(np.linalg.norm(points[CHIN] - points[FOREHEAD]))
-    crown = flat[FOREHEAD] + HAIR_HIGH * (flat[FOREHEAD] - flat[CHIN])
-    centre = (crown + flat[CHIN]) / 2
+    # Of a head that is turned in the photo, the middle lies between the cheeks, not in the face's.
+    middle = (flat[LEFT_CHEEK] + flat[RIGHT_CHEEK]) / 2
+    top = float((flat[FOREHEAD] - middle) @ down) - HAIR_HIGH * face_height
+    bottom = float((flat[CHIN] - middle) @ down)
+    centre = middle + (top + bottom) / 2 * down
     inside = np.zeros((height, width), np.uint8)
     axes = (round(HEAD_WIDE * face_width), round(HEAD_HIGH * face_height))
     angle = float(np.degrees(np.arctan2(across[1], across[0])))
-    middle = (round(float(centre[0])), round(float(centre[1])))
-    cv2.ellipse(inside, middle, axes, angle, 0, 360, 1, -1)
+    place = (round(float(centre[0])), round(float(centre[1])))
+    cv2.ellipse(inside, place, axes, angle, 0, 360, 1, -1)
     chin = np.clip(round(float(flat[CHIN, 1])), 0, height)
     reach = SHOULDERS_WIDE * face_width
     left, right = (round(float(flat[CHIN, 0]) + side * reach) for side in (-1, 1))
