@@ -79,7 +79,7 @@ async def test_chunks_with_context_are_the_frames_of_one_talk(
 async def test_a_photo_is_sent_once(http: httpx.AsyncClient, portrait: bytes) -> None:
     audio = ("a", speech()[: RATE_HZ // 5].tobytes(), "audio/l16;rate=16000")
     sent = {"portrait": ("a", portrait, "image/png"), "audio": audio}
-    first = await http.post("/v1/frames", files=sent, data={"size": "256", "motion": "none"})
+    first = await http.post("/v1/frames", files=sent, data={"size": "288", "motion": "none"})
     assert first.status_code == 200, first.text
     assert first.headers["content-type"].startswith("multipart/mixed")
     assert first.headers["x-digital-human-frames"] == "5"
