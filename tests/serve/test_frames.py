@@ -94,7 +94,7 @@ async def test_a_photo_is_sent_once(http: httpx.AsyncClient, portrait: bytes) ->
     assert not {"face", "layout"} & set(re.findall(r"(\w+);dur", again.headers["server-timing"]))
     size = int.from_bytes(again.content[:4])
     jpeg = again.content[4 : 4 + size]
-    assert picture(jpeg).shape == (256, 256, 3)
+    assert picture(jpeg).shape == (288, 288, 3)
     assert jpeg in first.content
 
     larger = await http.post("/v1/frames", files=sent, data={"size": "300"})
