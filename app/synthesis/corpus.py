@@ -87,7 +87,11 @@ def _by_festival(voice: FestivalVoice, count: int, seed: str) -> list[Utterance]
     draw = random.Random(seed)
     texts = _told(voice, count, draw)
     stretch = draw.uniform(0.9, 1.25)
-    made = festival(texts, voice.name, voice.names, voice.encoding, stretch)
+    try:
+        made = festival(texts, voice.name, voice.names, voice.encoding, stretch)
+    except SynthesisError as error:
+        hint = f"apt-get install festival {voice.package}"
+        raise SynthesisError(f"no speech by {voice.name} ({hint}): {error}") from error
     if not made:
         raise SynthesisError(f"Festival's {voice.name} says nothing")
     return made

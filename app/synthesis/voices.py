@@ -17,12 +17,14 @@ class FestivalVoice:
         language: of `sentences.txt`.
         names: its phone set.
         encoding: of texts.
+        package: Debian's, that brings it.
     """
 
     name: str
     language: str
     names: PhoneSet
     encoding: str
+    package: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,16 @@ CASTS: Final[dict[Split, Cast]] = {
         ),
         ("slt", "rms", "kal16"),
         (
-            FestivalVoice("kal_diphone", "en", "english", "utf-8"),
-            FestivalVoice("ked_diphone", "en", "english", "utf-8"),
-            FestivalVoice("cmu_us_slt_arctic_hts", "en", "english", "utf-8"),
-            FestivalVoice("czech_krb", "cs", "czech", "iso-8859-2"),
-            FestivalVoice("czech_machac", "cs", "czech", "iso-8859-2"),
-            FestivalVoice("czech_ph", "cs", "czech", "iso-8859-2"),
-            FestivalVoice("suo_fi_lj_diphone", "fi", "finnish", "latin-1"),
-            FestivalVoice("hy_fi_mv_diphone", "fi", "finnish", "latin-1"),
-            FestivalVoice("upc_ca_ona_hts", "ca", "romance", "latin-1"),
-            FestivalVoice("msu_ru_nsh_clunits", "ru", "russian", "utf-8"),
+            FestivalVoice("kal_diphone", "en", "english", "utf-8", "festvox-kallpc16k"),
+            FestivalVoice("ked_diphone", "en", "english", "utf-8", "festvox-kdlpc16k"),
+            FestivalVoice("cmu_us_slt_arctic_hts", "en", "english", "utf-8", "festvox-us-slt-hts"),
+            FestivalVoice("czech_krb", "cs", "czech", "iso-8859-2", "festvox-czech-krb"),
+            FestivalVoice("czech_machac", "cs", "czech", "iso-8859-2", "festvox-czech-machac"),
+            FestivalVoice("czech_ph", "cs", "czech", "iso-8859-2", "festvox-czech-ph"),
+            FestivalVoice("suo_fi_lj_diphone", "fi", "finnish", "latin-1", "festvox-suopuhe-lj"),
+            FestivalVoice("hy_fi_mv_diphone", "fi", "finnish", "latin-1", "festvox-suopuhe-mv"),
+            FestivalVoice("upc_ca_ona_hts", "ca", "romance", "latin-1", "festvox-ca-ona-hts"),
+            FestivalVoice("msu_ru_nsh_clunits", "ru", "russian", "utf-8", "festvox-ru"),
         ),
     ),
     "held-out": Cast(
@@ -87,9 +89,9 @@ CASTS: Final[dict[Split, Cast]] = {
         ("f3", "m5", "klatt3", "klatt5", "Mario", "anika", "Gene"),
         ("awb",),
         (
-            FestivalVoice("lp_diphone", "it", "romance", "latin-1"),
-            FestivalVoice("pc_diphone", "it", "romance", "latin-1"),
-            FestivalVoice("czech_dita", "cs", "czech", "iso-8859-2"),
+            FestivalVoice("lp_diphone", "it", "romance", "latin-1", "festvox-italp16k"),
+            FestivalVoice("pc_diphone", "it", "romance", "latin-1", "festvox-itapc16k"),
+            FestivalVoice("czech_dita", "cs", "czech", "iso-8859-2", "festvox-czech-dita"),
         ),
     ),
 }

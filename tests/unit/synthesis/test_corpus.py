@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from app.models.viseme.phonemes import BILABIALS, PHONEMES, SILENCE
+from app.synthesis import corpus
 from app.synthesis.corpus import Counts, utterances
 from app.synthesis.phones import phones_of
 from app.synthesis.texts import drawn_text, sentences
-from app.synthesis.utterance import Utterance, segments_of
+from app.synthesis.utterance import SynthesisError, Utterance, segments_of
 from app.synthesis.voices import CASTS
 
 needs_espeak = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng here")
@@ -95,3 +96,13 @@ def test_sounds_are_where_they_are_said_to_be() -> None:
     stop = np.median([level_db(said, each.start_s, each.end_s - 0.02) for each in stops])
     vowel = np.median([level_db(said, each.start_s, each.end_s) for each in vowels])
     assert stop < vowel - 10
+
+
+def test_an_absent_voice_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> list[Utterance]:
+        raise SynthesisError("failed")
+
+    monkeypatch.setattr(corpus, "festival", absent)
+    voice = next(voice for voice in CASTS["held-out"].festival if voice.name == "czech_dita")
+    with pytest.raises(SynthesisError, match="festvox-czech-dita"):
+        corpus._by_festival(voice, 1, "seed")
