@@ -18,17 +18,19 @@ from app.face.analyzer import FaceAnalyzer
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
 from app.quality.cost import frame_cost_ms
+from app.quality.int8 import COUNTS, int8_figures, int8_rows
 from app.quality.outside import largest_change, outside
 from app.quality.passage import Passage
 from app.quality.preference import PAIRS, Preference
 from app.quality.sheet import contact_sheet, liveliest, word_sheet
 from app.quality.sitter import Sitter, sit
-from app.quality.speech import held_out, recordings
+from app.quality.speech import HELD_OUT, held_out, recordings
 from app.quality.stillness import blink_row, jitter, jitter_rows
 from app.quality.studio import Studio, encode
 from app.quality.table import Row, as_markdown, as_table
 from app.quality.verdicts import Talk, mouth_rows, picture_rows
 from app.quality.watching import watch
+from app.synthesis.corpus import Counts
 from app.synthesis.utterance import SynthesisError
 from app.weights.store import WeightStore
 
@@ -69,14 +71,15 @@ class _Judge:
         self._studio = Studio()
         self._sitters = list(self._sat(args.portraits, args.size))
         self._recordings = recordings(args.audio)
-        self._held_out = _spoken(args.seed, console)
+        self._held_out = _spoken(args.seed, HELD_OUT, console)
         self._pairs = Preference(args.out / "pairs", args.seed)
 
     def tables(self) -> Iterator[list[Row]]:
         """Yield the table so far, ever more of it; the last one is whole."""
         demo, found = self._recordings[0], list[Talk]()
         costs = {sitter.name: frame_cost_ms(self._studio, sitter, demo) for sitter in self._sitters}
-        last = [_cost_row(costs)]
+        unheard = _spoken(self._seed, COUNTS, self._console)
+        last = [_cost_row(costs), *int8_rows(int8_figures([demo], unheard))]
         yield last
         for talk in self._talks():
             found.append(talk)
@@ -148,10 +151,10 @@ class _Judge:
         cv2.imwrite(str(self._out / f"{name}.png"), sheet[:, :, ::-1])
 
 
-def _spoken(seed: int, console: Console) -> list[Passage]:
+def _spoken(seed: int, counts: Counts, console: Console) -> list[Passage]:
     """Return held-out speech; none where the engines that speak it are not installed."""
     try:
-        return held_out(seed)
+        return held_out(seed, counts)
     except SynthesisError as error:
         console.print(f"No synthetic speech: {error}")
         return []

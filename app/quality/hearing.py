@@ -8,8 +8,7 @@ gap is the one that controls ask for; `python -m app.quality` measures the one t
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,25 +18,19 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import AppError
-from app.media.mel import speech_windows
 from app.models.viseme.coarticulation import opening
 from app.models.viseme.phonemes import JAW_GAP
 from app.quality.energy import EnergyMouth
+from app.quality.int8 import FRAMES, Listen, int8_engine, shares, speeds, windows
 from app.quality.opening import closed_share, likeness, shut_in_pauses, vowel_order
-from app.quality.passage import FPS, Floats, Passage
+from app.quality.passage import Floats, Passage
 from app.quality.speech import held_out, recordings
 from app.runtime.embedded import controls_net
-from app.runtime.int8 import Int8Engine, quantise_for_cpu
-from app.runtime.nets import NETS
-from app.runtime.onnx_graph import export
+from app.runtime.int8 import Int8Engine
 from app.synthesis.corpus import Counts
 from app.synthesis.utterance import SynthesisError
-from app.variants.config import MEL_WINDOWS
-
-Listen = Callable[[torch.Tensor], torch.Tensor]
 
 COUNTS = Counts(espeak=40, flite=10, festival=8)
-ROUNDS = 15
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     table = Table("speech", "mouth", "opening", "lag ms", "open - close", "p b m", "pauses")
     with TemporaryDirectory() as folder, torch.inference_mode():
-        int8 = _int8(Path(folder), spoken[::4])
+        int8 = int8_engine(Path(folder), spoken[::4])
         mouths: dict[str, Listen] = {"ours": controls_net(), "energy": EnergyMouth()}
         if int8:
             mouths["ours, INT8"] = int8.run
@@ -67,18 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if int8:
             console.print(_against_int8(int8, Path(folder), windows(spoken)))
     return 0
-
-
-def windows(passages: Sequence[Passage]) -> torch.Tensor:
-    """Return what the net hears in passages, (T, 80, 32) float32."""
-    parts = [
-        speech_windows(each.speech.levels, each.speech.gain_db, FPS, 0, each.num_frames, 0, _WINDOW)
-        for each in passages
-    ]
-    return torch.from_numpy(np.concatenate(parts))
-
-
-_WINDOW = MEL_WINDOWS["viseme"]
 
 
 def _row(speech: str, mouth: str, listen: Listen, passages: Sequence[Passage]) -> list[str]:
@@ -112,43 +93,21 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(there)) if there else float("nan")
 
 
-def _int8(folder: Path, passages: Sequence[Passage]) -> Int8Engine | None:
-    """Return the net in INT8, quantised on passages; nothing where OpenVINO is not installed."""
-    try:
-        graph = folder / "graph.onnx"
-        export(controls_net().requires_grad_(False), NETS["controls"].inputs(), graph)
-        path = quantise_for_cpu(graph, [(windows(passages),)], folder / "int8.xml")
-        return Int8Engine(path, threads=1, chunk_frames=32)
-    except ImportError:
-        return None
-
-
 def _against_int8(int8: Int8Engine, folder: Path, heard: torch.Tensor) -> str:
     """Return size, speed and loss of INT8 against float32."""
     net = controls_net()
-    torch.set_num_threads(1)
     full, small = (_gap(listen, heard) for listen in (net, int8.run))
-    loss = float(np.abs(full - small).mean() / (full.max() - full.min()))
-    parameters = sum(each.numel() for each in net.parameters()) * 4
-    size = (folder / "int8.bin").stat().st_size / parameters
-    batch = heard[:32]
-    ratios = [_ms(net, batch) / _ms(int8.run, batch) for _ in range(ROUNDS)]
+    lost = float(np.abs(full - small).mean() / (full.max() - full.min()))
+    faster = statistics.median(speeds(net, int8.run, heard[:FRAMES]))
     return (
-        f"INT8 of the viseme net: weights {size:.1%} of float32's, {statistics.median(ratios):.2f} "
-        f"times its speed (32 frames, one thread, in turns), gaps differ by {loss:.2%} of their "
-        f"range on average, correlation {np.corrcoef(full, small)[0, 1]:.4f}"
+        f"INT8 of the viseme net: weights {shares(folder)[0]:.1%} of float32's, {faster:.2f} "
+        f"times its speed ({FRAMES} frames, one thread, in turns), gaps differ by {lost:.2%} of "
+        f"their range on average, correlation {np.corrcoef(full, small)[0, 1]:.4f}"
     )
 
 
 def _gap(listen: Listen, heard: torch.Tensor) -> Floats:
     return opening(listen(heard).numpy())
-
-
-def _ms(listen: Listen, batch: torch.Tensor) -> float:
-    start = time.perf_counter()
-    for _ in range(4):
-        listen(batch)
-    return 1000 * (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 `viseme` is the net from speech to mouth controls, `aligner` the one that `app.quality` aligns
 recordings to their texts with; `energy` prints the numbers of the mouth that follows loudness
 alone. Debian's espeak-ng, flite and festival with the voices of `app.synthesis.voices` have to be
-installed.
+installed, or those of them that `--engines` names; the shipped nets heard all three.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from app.training.schedule import Schedule
 from app.weights.embedded import write_embedded
 
 _COUNTS: Final = Counts(espeak=900, flite=450, festival=70)
+_ENGINES: Final = tuple(each.name for each in fields(Counts))
 _SPOKEN, _TOGETHER, _WORDLESS = 950, 3, 120
 _WORDLESS_S: Final = 8.0
 _PACKAGE: Final = Path(app.__file__).parent
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = _parser().parse_args(argv)
     try:
-        clips = clips_of(args.seed, args.processes, args.share)
+        clips = clips_of(args.seed, args.processes, args.share, args.engines)
         print(f"{len(clips)} clips after {time.process_time():.0f} s", flush=True)
         if args.net == "energy":
             print(fit_energy(clips))
@@ -64,19 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def clips_of(seed: int, processes: int, share: float = 1.0) -> list[Clip]:
+def clips_of(
+    seed: int, processes: int, share: float = 1.0, engines: Sequence[str] = _ENGINES
+) -> list[Clip]:
     """Return the training clips; all of them depend on the seed alone.
 
     Args:
         seed: of texts, voices and augmentation.
         processes: that share the work.
         share: of the usual amount, in (0, 1].
+        engines: that speak, of "espeak", "flite" and "festival".
 
     Raises:
         SynthesisError: an engine or a voice is not installed.
     """
+    usual = asdict(_COUNTS)
     counts = Counts(
-        *(max(1, round(share * each)) for each in (_COUNTS.espeak, _COUNTS.flite, _COUNTS.festival))
+        **{name: max(1, round(share * usual[name])) * (name in engines) for name in _ENGINES}
     )
     said = utterances("training", counts, seed, processes)
     order = np.random.default_rng(seed).permutation(len(said))
@@ -99,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, help=f"of the optimiser (default: {_STEPS})")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual clips")
+    parser.add_argument("--engines", nargs="+", choices=_ENGINES, default=_ENGINES)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--device", default="cpu", help="of torch, for the fit")
     parser.add_argument("--out", type=Path, help="file (default: where the package reads it)")

@@ -36,9 +36,7 @@ def fit_aligner(
     net, out = net.to(device), out.to(device)
     parameters = [*net.parameters(), *out.parameters()]
     optimiser = torch.optim.AdamW(parameters, schedule.rate, weight_decay=0.02)
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, schedule.rate, schedule.steps, pct_start=0.1
-    )
+    rate = schedule.rates(optimiser)
     start = time.perf_counter()
     for step in range(1, schedule.steps + 1):
         mel, _, wanted = (each.to(device) for each in batches.next())

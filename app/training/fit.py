@@ -50,9 +50,7 @@ def fit(
     names = nn.Conv1d(net.width, len(PHONES), 1).to(device)
     parameters = [*net.parameters(), *names.parameters()]
     optimiser = torch.optim.AdamW(parameters, schedule.rate, weight_decay=0.02)
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, schedule.rate, schedule.steps, pct_start=0.1
-    )
+    rate = schedule.rates(optimiser)
     mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998))  # type: ignore[no-untyped-call]
     batches = Batches(clips, schedule, draw)
     total, start = torch.zeros((), device=device), time.perf_counter()

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -18,3 +21,7 @@ class Schedule:
     batch: int = 24
     length: int = 256
     rate: float = 3e-3
+
+    def rates(self, optimiser: Optimizer) -> OneCycleLR:
+        """Return what sets an optimiser's rate, to be told of each step after the optimiser's."""
+        return OneCycleLR(optimiser, self.rate, self.steps, pct_start=0.1)

@@ -15,7 +15,7 @@ from app.models.puppet import warp
 from app.models.puppet.eyelids import find_eyelids
 from app.models.puppet.freedom import freedom
 from app.models.puppet.gestures import gesture_fields
-from app.models.puppet.head import HeadFrame, Stage, find_stage, head_fields
+from app.models.puppet.head import Places, Stage, head_fields
 from app.models.puppet.renderer import PuppetNet
 from app.runtime.eager import EagerEngine
 from app.runtime.engine import Engine
@@ -87,14 +87,14 @@ class Puppet:
         """Return all that depends on the portrait alone."""
         height, width = portrait.pixels.shape[:2]
         points = mesh.points.astype(np.float32)
-        frame = HeadFrame.of_mesh(points)
-        stage = find_stage(frame, height, width)
+        places = Places.of_mesh(points, (height, width))
+        stage = places.stage
         still = portrait.pixels[stage.rows, stage.columns]
         lids = find_eyelids(points, stage, still)
         device = self._engine.device
         tensors = (
             torch.from_numpy(np.ascontiguousarray(still.transpose(2, 0, 1), np.float32)).to(device),
-            torch.from_numpy(_fields(points, frame, stage, (height, width))).to(device),
+            torch.from_numpy(_fields(places)).to(device),
             torch.from_numpy(lids.pixels).to(device),
             torch.from_numpy(lids.slots).to(device),
         )
@@ -165,13 +165,11 @@ def _itself(group: FrameGroup) -> FrameGroup:
     return group
 
 
-def _fields(
-    points: NDArray[np.float32], frame: HeadFrame, stage: Stage, photo: tuple[int, int]
-) -> NDArray[np.float32]:
+def _fields(places: Places) -> NDArray[np.float32]:
     """Return all fields of a portrait, (9, G, G) float32."""
-    places = (points, frame, stage, photo)
-    fields = np.concatenate([head_fields(*places), gesture_fields(*places)])
-    fields[3:5] *= freedom(torch.from_numpy(fields), (stage.height, stage.width))
+    fields = np.concatenate([head_fields(places), gesture_fields(places)])
+    size = (places.stage.height, places.stage.width)
+    fields[3:5] *= freedom(torch.from_numpy(fields), size)
     return fields
 
 

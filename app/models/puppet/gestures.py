@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import topology
-from app.models.puppet.head import HeadFrame, Stage, border_factors, grid_nodes, smoothstep
+from app.models.puppet.head import HeadFrame, Places, border_factors, grid_nodes, smoothstep
 
 Array = NDArray[np.floating]
 
@@ -24,23 +24,16 @@ BREATH_REACH = 1.5
 """Where breath ends, as a multiple of the head's ellipse."""
 
 
-def gesture_fields(
-    points: Array, frame: HeadFrame, stage: Stage, photo: tuple[int, int]
-) -> NDArray[np.float32]:
+def gesture_fields(places: Places) -> NDArray[np.float32]:
     """Return how raised brows and a full breath move each grid node.
-
-    Args:
-        points: (478, 3) mesh, px.
-        frame: of that mesh.
-        stage: where the grid lies.
-        photo: height and width of the whole photo, px.
 
     Returns:
         (4, G, G) float32, stage coordinates: x and y for the brows, x and y for breath; both 0
         at those borders of the photo that lie across the movement.
     """
-    x, y = grid_nodes(stage)
-    keep_x, keep_y = border_factors(frame, stage, photo)
+    points, frame = places.points, places.frame
+    x, y = grid_nodes(places.stage)
+    keep_x, keep_y = border_factors(places)
     rises = (_brows(points, frame, x, y), _breath(points, frame, x, y))
     up = -frame.down
     return np.stack(

@@ -103,6 +103,29 @@ class HeadFrame:
         return distance
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where everything lies in a portrait.
+
+    Attributes:
+        points: (478, 3) mesh, px.
+        frame: of that mesh.
+        stage: where the grid lies.
+        photo: height and width of the whole photo, px.
+    """
+
+    points: Array
+    frame: HeadFrame
+    stage: Stage
+    photo: tuple[int, int]
+
+    @classmethod
+    def of_mesh(cls, points: Array, photo: tuple[int, int]) -> "Places":
+        """Return the places of a (478, 3) mesh in a photo of a height and width, px."""
+        frame = HeadFrame.of_mesh(points)
+        return cls(points, frame, find_stage(frame, *photo), photo)
+
+
 def find_stage(frame: HeadFrame, photo_height: int, photo_width: int) -> Stage:
     """Return the smallest stage that holds all places where the head's weight is not 0."""
     reach = REACH * np.asarray(frame.radii, np.float32)
@@ -131,37 +154,31 @@ def grid_nodes(stage: Stage) -> tuple[Array, Array]:
     return across, down
 
 
-def head_fields(
-    points: Array, frame: HeadFrame, stage: Stage, photo: tuple[int, int]
-) -> NDArray[np.float32]:
+def head_fields(places: Places) -> NDArray[np.float32]:
     """Return what a rotation of the head needs to know at each grid node.
-
-    Args:
-        points: (478, 3) mesh, px.
-        frame: of that mesh.
-        stage: where the grid lies.
-        photo: height and width of the whole photo, px.
 
     Returns:
         (5, G, G) float32: x, y and z from the pivot, px, each times the head's weight in [0, 1];
         then factors that turn movements in x and in y from px to stage coordinates, fading to 0
         at those borders of the photo that lie across the movement.
     """
-    x, y = grid_nodes(stage)
+    frame = places.frame
+    x, y = grid_nodes(places.stage)
     radius = frame.radius(x, y)
     weight = 1 - smoothstep((radius - 1) / (REACH - 1))
-    z = _depth(points, frame, x, y, radius)
+    z = _depth(places.points, frame, x, y, radius)
     fields = [weight * (x - frame.pivot[0]), weight * (y - frame.pivot[1]), weight * z]
-    return np.stack([*fields, *border_factors(frame, stage, photo)]).astype(np.float32)
+    return np.stack([*fields, *border_factors(places)]).astype(np.float32)
 
 
-def border_factors(frame: HeadFrame, stage: Stage, photo: tuple[int, int]) -> tuple[Array, Array]:
+def border_factors(places: Places) -> tuple[Array, Array]:
     """Return factors (G, G) that turn movements in x and in y from px to stage coordinates.
 
-    They fade to 0 at those borders of the photo, height and width px, that lie across the movement.
+    They fade to 0 at those borders of the photo that lie across the movement.
     """
+    stage, photo = places.stage, places.photo
     x, y = grid_nodes(stage)
-    fade_px = BORDER_FADE * frame.height
+    fade_px = BORDER_FADE * places.frame.height
     keep_x = smoothstep(np.minimum(x - 0.5, photo[1] - 0.5 - x) / fade_px)
     keep_y = smoothstep(np.minimum(y - 0.5, photo[0] - 0.5 - y) / fade_px)
     return keep_x * 2 / stage.width, keep_y * 2 / stage.height

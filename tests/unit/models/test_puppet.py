@@ -12,7 +12,7 @@ from app.models.puppet import warp
 from app.models.puppet.eyelids import PAD, SKIN_TO_FOLD, find_eyelids
 from app.models.puppet.freedom import freedom, least_area
 from app.models.puppet.gestures import gesture_fields
-from app.models.puppet.head import GRID, STAGE_STEP_PX, HeadFrame, Stage, find_stage, head_fields
+from app.models.puppet.head import GRID, STAGE_STEP_PX, Places, Stage, head_fields
 from app.models.puppet.renderer import _skin_origin
 from app.values import FaceMesh
 from tests.fake_face import fake_mesh, fake_portrait
@@ -26,10 +26,9 @@ FACES = [
 
 
 def _fields(points: NDArray[np.float32], photo: tuple[int, int]) -> tuple[Stage, torch.Tensor]:
-    frame = HeadFrame.of_mesh(points)
-    stage = find_stage(frame, *photo)
-    places = (points, frame, stage, photo)
-    fields = torch.from_numpy(np.concatenate([head_fields(*places), gesture_fields(*places)]))
+    places = Places.of_mesh(points, photo)
+    stage = places.stage
+    fields = torch.from_numpy(np.concatenate([head_fields(places), gesture_fields(places)]))
     fields[3:5] *= freedom(fields, (stage.height, stage.width))
     return stage, fields[None]
 
@@ -66,10 +65,9 @@ def test_a_fold_is_seen_and_a_shift_is_none() -> None:
 
 def test_a_head_in_the_open_turns_freely_and_one_at_the_border_less() -> None:
     def share(points: NDArray[np.float32], photo: tuple[int, int]) -> float:
-        frame = HeadFrame.of_mesh(points)
-        stage = find_stage(frame, *photo)
-        places = (points, frame, stage, photo)
-        fields = np.concatenate([head_fields(*places), gesture_fields(*places)])
+        places = Places.of_mesh(points, photo)
+        stage = places.stage
+        fields = np.concatenate([head_fields(places), gesture_fields(places)])
         return freedom(torch.from_numpy(fields), (stage.height, stage.width))
 
     assert share(fake_mesh((160, 150), 90).points, (320, 320)) == 1
@@ -140,7 +138,7 @@ def test_the_skin_map_is_inverted() -> None:
 
 def test_eyelids_stay_near_the_eyes_and_pad_with_a_still_pixel() -> None:
     mesh = fake_mesh((160, 150), 120)
-    stage = find_stage(HeadFrame.of_mesh(mesh.points), 320, 320)
+    stage = Places.of_mesh(mesh.points, (320, 320)).stage
     still = fake_portrait(mesh, 320, 320).pixels[stage.rows, stage.columns]
     lids = find_eyelids(mesh.points, stage, still)
     assert lids.slots.shape == (lids.pixels.shape[1],)
