@@ -117,7 +117,8 @@ class Slot(Generic[Item, Answer]):
     by `@serve.batch`, that hands the tickets it is given to `run`.
 
     Args:
-        work: maps n items to n answers, finished or not; blocking.
+        work: maps n items to n answers, finished or not, or for some why there is none; what it
+            raises has its items tried one by one; blocking.
         max_calls: most calls that one run joins.
         name: of the thread.
         frames: of an item.
@@ -128,7 +129,7 @@ class Slot(Generic[Item, Answer]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Sequence[Answer | Later[Answer]]],
+        work: Callable[[Sequence[Item]], Sequence[Answer | Later[Answer] | Exception]],
         max_calls: int,
         name: str,
         frames: Callable[[Item], int],
@@ -305,7 +306,7 @@ class Slot(Generic[Item, Answer]):
         if self._ran:
             self._ran(run)
 
-    def _blocking(self, items: list[Item]) -> "Sequence[Answer | Later[Answer]]":
+    def _blocking(self, items: list[Item]) -> "Sequence[Answer | Later[Answer] | Exception]":
         """Do the work; on the executor's thread."""
         try:
             return self._work(items)

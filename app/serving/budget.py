@@ -36,6 +36,9 @@ LONGEST_S = 60.0
 GRACE_S = 2.0
 """So much later than told somebody may come back, and what was promised still counts."""
 
+MEASURED_S = 1.0
+"""So long after the first stream was let in it is known what it costs, about."""
+
 MEMORY = 0.2
 """What share a stream has in the average of how long streams take."""
 
@@ -45,13 +48,13 @@ class Full:
     """Why a stream does not fit.
 
     Attributes:
-        most_fps: frames/s that live streams may take.
+        most_fps: frames/s that live streams may take; None while nothing was measured.
         taken_fps: frames/s that those under way take.
         free_in_s: when it will fit, if those under way end as expected, and those who were told
             before to come back do.
     """
 
-    most_fps: float
+    most_fps: float | None
     taken_fps: float
     free_in_s: float
 
@@ -93,13 +96,15 @@ class Budget:
             stream: names it.
             fps: its rate.
             duration_s: of the whole stream.
-            capacity_fps: frames/s that all streams may count on; None while nothing was measured,
-                when all are let in.
+            capacity_fps: frames/s that all streams may count on; None while nothing was measured:
+                then one is let in, and what it costs is known in a moment.
         """
         now_s = self._clock()
         self._forget(now_s)
-        most_fps = math.inf if capacity_fps is None else SHARE * capacity_fps
         taken_fps = self.taken_fps()
+        if capacity_fps is None and self._streams:
+            return Full(None, taken_fps, MEASURED_S)
+        most_fps = math.inf if capacity_fps is None else SHARE * capacity_fps
         if taken_fps + fps <= most_fps:
             self._streams[stream] = Taken(fps, now_s, duration_s)
             return None
@@ -176,9 +181,11 @@ async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> Exi
         except (RayError, ValueError, TimeoutError):
             raise NotReady("Live streams are not counted just now.", "Try again.") from None
         if full is not None:
+            keeps = "It is just being measured how many frames a second this server can keep"
+            if full.most_fps is not None:
+                keeps = f"This server keeps {full.most_fps:.0f} frames a second for live streams"
             raise OverCapacity(
-                f"This server keeps {full.most_fps:.0f} frames a second for live streams; "
-                f"{full.taken_fps:.0f} are taken, and this one needs {fps:g}.",
+                f"{keeps}; {full.taken_fps:.0f} are taken, and this one needs {fps:g}.",
                 "Come back later, ask for fewer frames a second, or leave out `pace=live`.",
                 full.free_in_s,
             )

@@ -25,6 +25,11 @@ they could make (`app.bench load --unit frames --concurrency 8`, 2026-11-27); wi
 stream of 512 px was let in, and all three were late."""
 
 
+UNMEASURED_CPU_S = 0.008
+"""What an ingress replica takes of a CPU for a frame, until it has measured it: encoding one of
+512 px, and what surrounds it, where the figure of `CPU_SHARE` was taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replicas:
     """What runs: replicas of each deployment, and CPUs for all of them."""
@@ -79,12 +84,15 @@ def shared(
     Args:
         portrait: of one replica, as are the others.
         lips: likewise.
-        own: of an ingress replica.
+        own: of an ingress replica; None before its first frames, when it is taken to need
+            `UNMEASURED_CPU_S` for each.
         running: what runs.
     """
     engines = {"PortraitAnimator": portrait, "LipSync": lips}
     limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items() if pace]
-    cpu_s = sum(pace.cpu_s for pace in (portrait, lips, own) if pace)
+    cpu_s = sum(pace.cpu_s for pace in (portrait, lips) if pace)
+    if limits:
+        cpu_s += own.cpu_s if own else UNMEASURED_CPU_S
     if cpu_s:
         limits.append(CPU_SHARE * running.cpus / cpu_s)
     return min(limits, default=None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -45,6 +45,7 @@ Item = tuple[AnimateCall, Sitter | BaseException] | DrivingFaces
 """A call and its sitter, or why that could not be fetched; or faces to be watched."""
 
 Answer = FrameGroup | Performance
+Outcome = Answer | Later[Answer] | UnknownSitter
 
 
 class PortraitAnimator:
@@ -136,26 +137,39 @@ class PortraitAnimator:
         """Return the answer to each call."""
         return await self._slot.run(tickets)
 
-    def _work(self, items: Sequence[Item]) -> list[Answer | Later[Answer]]:
+    def _work(self, items: Sequence[Item]) -> list[Outcome]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
         with memory_errors():
             return self._answers(items)
 
-    def _answers(self, items: Sequence[Item]) -> list[Answer | Later[Answer]]:
+    def _answers(self, items: Sequence[Item]) -> list[Outcome]:
         watched = [item for item in items if isinstance(item, DrivingFaces)]
         calls = [item for item in items if not isinstance(item, DrivingFaces)]
         performances = iter(self._load().watch(watched) if watched else ())
-        groups = iter(
-            self._load().render(
-                [(self._prepare(call.key, sitter), call.motion) for call, sitter in calls]
-            )
-            if calls
-            else ()
+        prepared = [self._prepared(call.key, sitter) for call, sitter in calls]
+        ready = [
+            (found, call.motion)
+            for found, (call, _) in zip(prepared, calls, strict=True)
+            if not isinstance(found, UnknownSitter)
+        ]
+        groups = iter(self._load().render(ready) if ready else ())
+        drawn: Iterator[Outcome] = (
+            found if isinstance(found, UnknownSitter) else Later(partial(_finished, next(groups)))
+            for found in prepared
         )
         return [
-            next(performances) if isinstance(item, DrivingFaces) else Later(next(groups))
-            for item in items
+            next(performances) if isinstance(item, DrivingFaces) else next(drawn) for item in items
         ]
+
+    def _prepared(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
+        """Return a sitter's prepared form, or that others made room for themselves since.
+
+        As a value: raised, it would have all calls of its run tried one by one.
+        """
+        try:
+            return self._prepare(key, sitter)
+        except UnknownSitter as unknown:
+            return unknown
 
     def _prepare(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
         """Return a sitter's prepared form, from the cache where it can.
@@ -171,6 +185,11 @@ class PortraitAnimator:
             prepared = self._load().prepare(sitter.portrait, sitter.mesh)
             self._cache.put(key, prepared)
         return prepared
+
+
+def _finished(finish: Callable[[], Answer]) -> Answer:
+    with memory_errors():
+        return finish()
 
 
 def _frames(item: Item) -> int:

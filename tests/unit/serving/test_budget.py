@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.serving.budget import FORGET_S, GRACE_S, LONGEST_S, SHARE, Budget, Full
-from app.serving.capacity import CPU_SHARE, Replicas, shared
+from app.serving.budget import FORGET_S, GRACE_S, LONGEST_S, MEASURED_S, SHARE, Budget, Full
+from app.serving.capacity import CPU_SHARE, UNMEASURED_CPU_S, Replicas, shared
 from app.serving.speed import Pace
 
 
@@ -92,10 +92,12 @@ def test_what_never_fits_is_told_the_longest_wait_and_holds_no_place() -> None:
     assert budget.take("b", 50, 10, 50 / SHARE) == Full(50, 50, 10)
 
 
-def test_before_anything_was_measured_all_are_let_in() -> None:
-    budget = Budget()
+def test_before_anything_was_measured_one_is_let_in() -> None:
+    budget = Budget(lambda: 0.0)
     assert budget.take("a", 1000, 1, None) is None
     assert budget.taken_fps() == 1000
+    assert budget.take("b", 25, 1, None) == Full(None, 1000, MEASURED_S)
+    assert budget.take("b", 25, 1, 2000) is None
 
 
 def test_a_stream_whose_replica_was_lost_is_forgotten_in_time() -> None:
@@ -123,6 +125,12 @@ def test_the_least_of_engines_and_cpus_is_shared(
     portrait, lips, own = Pace(100, 0.02), Pace(300, 0.01), Pace(0, 0.02)
     assert shared(portrait, lips, own, Replicas(replicas, cpus)) == pytest.approx(share)
     assert shared(None, None, None, Replicas(replicas, cpus)) is None
+
+
+def test_an_ingress_replica_that_has_encoded_nothing_counts_its_work_before_it_comes() -> None:
+    running = Replicas({}, 2.0)
+    capacity = shared(Pace(1000, 0.004), Pace(1000, 0.004), None, running)
+    assert capacity == pytest.approx(CPU_SHARE * 2.0 / (0.008 + UNMEASURED_CPU_S))
 
 
 def test_a_reader_that_drags_on_does_not_make_everybody_wait() -> None:

@@ -1,5 +1,6 @@
 """Small calls go by value and without the sitter, until a replica asks who that is."""
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import ray
 
 from app.pipeline.motion import still_motion
+from app.serving import models as models_file
 from app.serving.calls import AnimateCall, UnknownSitter
 from app.serving.models import BY_VALUE_BYTES, ModelCalls
 from app.settings import AppArgs
@@ -91,3 +93,27 @@ async def test_crops_go_by_value_while_they_are_small(side: int, way: str) -> No
     points, mel = np.zeros((1, 478, 2), np.float32), np.zeros((1, 80, 16), np.float32)
     assert await models.paint(LipGroup(crops, points, mel)) is crops
     assert [how for how, _ in log] == [way]
+
+
+async def test_a_sitter_that_was_forgotten_has_no_second_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray, "put", lambda sitter: SITTER)
+    left_s: list[float] = []
+
+    async def call_of(method: object, *_: object, deadline_s: float) -> object:
+        left_s.append(deadline_s)
+        if len(left_s) == 2:  # the one by value
+            await asyncio.sleep(0.05)
+            raise UnknownSitter
+        return GROUP
+
+    monkeypatch.setattr(models_file, "call_of", call_of)
+    mesh = fake_mesh((32, 32), 40)
+    models, _ = calls([])
+    animate = await models.animator(fake_portrait(mesh, 64, 64), mesh)
+    for _ in range(2):
+        assert await animate(still_motion(1)) is GROUP
+    first_s, by_value_s, again_s = left_s
+    assert first_s == pytest.approx(by_value_s, abs=1e-2)
+    assert again_s <= by_value_s - 0.05
