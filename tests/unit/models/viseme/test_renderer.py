@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from app import topology
 from app.models.viseme.phonemes import CONTROLS
 from app.models.viseme.renderer import MouthRenderer
 from app.models.viseme.rig import LANDMARKS, Landmarks, Rig, pose_mouth
@@ -54,6 +55,33 @@ def gaps(*drawn: Pose, gap_px: float = 0.0) -> list[float]:
     columns = rigged(mouths.mesh(gap_px), *drawn).columns
     gap: list[float] = (columns.lower - columns.upper)[:, 128].tolist()
     return gap
+
+
+def narrowed(share: float) -> NDArray[np.float32]:
+    """Return the mesh with a mouth so many times as wide."""
+    points = mouths.mesh()
+    lips = list({*topology.OUTER_LIPS, *topology.INNER_LIPS})
+    points[lips, 0] = 128 + share * (points[lips, 0] - 128)
+    return points
+
+
+def share_of_widest(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the gape at rising jaws from 0 to 1, over that at 1."""
+    gape = rigged(points, *(named(jaw=step / 20) for step in range(21))).gape[:, 0].numpy()
+    return np.asarray(gape / gape[-1], np.float32)
+
+
+def test_narrow_lips_part_sooner_than_wide_ones() -> None:
+    narrow, wide = share_of_widest(narrowed(0.8)), share_of_widest(narrowed(1.35))
+    assert (narrow[1:-1] > wide[1:-1] + 0.01).all()
+    assert wide == pytest.approx(np.linspace(0, 1, 21), abs=0.02)
+
+
+@pytest.mark.parametrize("width", [0.5, 0.8, 1.0, 1.35])
+def test_the_gap_of_any_mouth_grows_with_each_step_of_the_jaw(width: float) -> None:
+    shares = share_of_widest(narrowed(width))
+    assert shares[0] == pytest.approx(0, abs=0.01)
+    assert (np.diff(shares) > 0.02).all()
 
 
 @pytest.mark.parametrize("size", [96, 128, 130, 192, 256, 512])
