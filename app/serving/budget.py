@@ -181,7 +181,7 @@ async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> Exi
         except (RayError, ValueError, TimeoutError):
             raise NotReady("Live streams are not counted just now.", "Try again.") from None
         if full is not None:
-            keeps = "It is just being measured how many frames a second this server can keep"
+            keeps = "How many frames a second there are for live streams is just being measured"
             if full.most_fps is not None:
                 keeps = f"This server keeps {full.most_fps:.0f} frames a second for live streams"
             raise OverCapacity(

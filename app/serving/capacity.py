@@ -16,6 +16,9 @@ from app.serving.models import Models
 from app.serving.speed import Pace
 
 FRESH_S = 2.0
+UNKNOWN_FRESH_S = 0.2
+"""Streams are refused while nothing is known, so the next answer is wanted soon."""
+
 ANSWER_S = 2.0
 
 CPU_SHARE = 0.75
@@ -61,7 +64,8 @@ class Capacity:
 
     async def frames_per_s(self) -> float | None:
         """Return the capacity; None while nothing was measured."""
-        if time.monotonic() - self._asked_s >= FRESH_S:
+        fresh_s = UNKNOWN_FRESH_S if self._known is None else FRESH_S
+        if time.monotonic() - self._asked_s >= fresh_s:
             self._asked_s = time.monotonic()
             # While a model starts or is lost, what was known holds until the next time.
             with suppress(AppError, TimeoutError):
