@@ -104,13 +104,17 @@ class ModelCalls:
         async def animate(motion: Motion | Driven) -> FrameGroup:
             nonlocal is_known
             frames: FrameGroup
+            began_s = asyncio.get_running_loop().time()
             if is_known and len(motion) * frame_bytes <= BY_VALUE_BYTES:
                 with suppress(UnknownSitter):
                     call = AnimateCall(key, None, motion)
                     frames = await self._call("portrait.animate", self._animate_by_value, call)
                     return frames
             call = AnimateCall(key, sitter, motion)
-            frames = await self._call("portrait.animate", self._models.portrait.animate, call)
+            # Both tries together have the deadline of one call.
+            spent_s = asyncio.get_running_loop().time() - began_s
+            by_reference = self._models.portrait.animate
+            frames = await self._call("portrait.animate", by_reference, call, spent_s)
             is_known = True
             return frames
 
@@ -129,7 +133,10 @@ class ModelCalls:
         painted: NDArray[np.uint8] = await self._call("lips.paint", method, group)
         return painted
 
-    async def _call(self, name: str, method: RemoteMethod, argument: object) -> Any:  # noqa: ANN401
+    async def _call(
+        self, name: str, method: RemoteMethod, argument: object, spent_s: float = 0.0
+    ) -> Any:  # noqa: ANN401
         """Return a model's answer; with the call goes for whom it is."""
+        deadline_s = self._deadline_s
         with self._tracer.span(name, "client"):
-            return await call_of(method, argument, origin(), deadline_s=self._deadline_s)
+            return await call_of(method, argument, origin(), deadline_s=deadline_s, spent_s=spent_s)
