@@ -135,15 +135,19 @@ class OverCapacity(AppError):
         detail: what is full.
         hint: what the caller can do.
         retry_after_s: wall-clock seconds after which a new try makes sense, > 0.
+        ticket: keeps a place for that try; empty where none is kept.
     """
 
     code = "over_capacity"
     title = "Over capacity"
 
-    def __init__(self, detail: str, hint: str = "", retry_after_s: float = 2.0) -> None:
+    def __init__(
+        self, detail: str, hint: str = "", retry_after_s: float = 2.0, ticket: str = ""
+    ) -> None:
         super().__init__(detail, hint)
-        self.args = (detail, hint, retry_after_s)
+        self.args = (detail, hint, retry_after_s, ticket)
         self.retry_after_s = retry_after_s
+        self.ticket = ticket
 
 
 class NotReady(AppError):

@@ -27,6 +27,7 @@ class TalkJob:
         seed: of the idle motion.
         driving: bytes of a video or a motion sequence; None unless the motion is "file".
         pace: "free" renders as fast as it can, "live" as fast as the video plays.
+        ticket: of an earlier refusal of this talk, for the place that it keeps; "new" asks for one.
     """
 
     portrait: bytes
@@ -38,6 +39,7 @@ class TalkJob:
     seed: int
     driving: bytes | None = None
     pace: Pace = "free"
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

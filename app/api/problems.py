@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from app import errors
+from app.api.told import TICKET
 
 STATUS: dict[type[errors.AppError], int] = {
     errors.BadRequest: 400,
@@ -61,6 +62,8 @@ def on_app_error(request: Request, error: Exception) -> Response:
         response.headers["www-authenticate"] = "Bearer"
     if isinstance(error, errors.OverCapacity):
         response.headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        if error.ticket:
+            response.headers[TICKET] = error.ticket
     if isinstance(error, errors.UploadTimeout):
         response.headers["connection"] = "close"  # or the rest is waited for
     request.state.outcome = error.code

@@ -18,7 +18,7 @@ from app.api.schemas import (
     TalkOptions,
 )
 from app.api.service import Clip, Service
-from app.api.told import models_header
+from app.api.told import TICKET, models_header
 from app.errors import BadRequest
 from app.jobs import AnimateJob, FramesJob, LipsyncJob, MotionsJob, TalkJob
 
@@ -46,6 +46,7 @@ class Routes:
                 seed=options.seed,
                 driving=await form.file("driving") if follows else None,
                 pace=options.pace,
+                ticket=request.headers.get(TICKET, ""),
             )
         return ClipResponse(await self._service.render(job), "talk.mp4")
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 from app.values import ModelCard
 
+TICKET = "x-digital-human-ticket"
+"""Of a refusal and of the request that follows it: keeps a place for a live stream."""
+
 
 def models_header(cards: Iterable[ModelCard]) -> str:
     """Return `role=variant` pairs, such as `portrait=puppet, lips=viseme`.

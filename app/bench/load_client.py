@@ -28,6 +28,7 @@ SAMPLES = {"audio": f"audio/l16;rate={RATE_HZ}"}
 """The type of bare samples, as microphones give them and our own client sends them."""
 
 PORTRAIT_ID = "x-digital-human-portrait"
+TICKET, NEW_TICKET = "x-digital-human-ticket", "new"
 UNKNOWN_PORTRAIT = "unknown_portrait"
 
 Status = Literal["ok", "refused", "failed", "overdue", "cut"]
@@ -46,6 +47,7 @@ class Outcome:
         problem: code of what went wrong, empty if nothing did.
         detail: what the server says of it.
         retry_after_s: what a refusal asked for.
+        ticket: keeps a place for who comes back then, where the refusal brought one.
         frames_s: when each frame had arrived.
         resent: whether the server had forgotten the portrait, and was sent it again.
     """
@@ -57,6 +59,7 @@ class Outcome:
     problem: str = ""
     detail: str = ""
     retry_after_s: float | None = None
+    ticket: str = ""
     frames_s: list[float] = field(default_factory=list)
     resent: bool = False
 
@@ -124,6 +127,20 @@ class Ask(Protocol):
         ...
 
 
+class AskAgain(Protocol):
+    """Makes one request, which may be one that was refused before."""
+
+    async def __call__(self, due_s: float, until_s: float, ticket: str = "") -> Outcome:
+        """Return what became of a request, as `Ask` does.
+
+        Args:
+            due_s: as `Ask` has it.
+            until_s: likewise.
+            ticket: of the refusal; `NEW_TICKET` asks for one, and none is sent where it is empty.
+        """
+        ...
+
+
 class Clip:
     """`POST /v1/talk`, its frames counted while they arrive.
 
@@ -135,15 +152,16 @@ class Clip:
     def __init__(self, client: httpx.AsyncClient, body: Body) -> None:
         self._client, self._body = client, body
 
-    async def __call__(self, due_s: float, until_s: float) -> Outcome:
-        """See `Ask`."""
+    async def __call__(self, due_s: float, until_s: float, ticket: str = "") -> Outcome:
+        """See `Ask` and `AskAgain`."""
         outcome = _begin(due_s)
-        return await _judged(self._read(outcome), outcome, until_s)
+        return await _judged(self._read(outcome, ticket), outcome, until_s)
 
-    async def _read(self, outcome: Outcome) -> None:
+    async def _read(self, outcome: Outcome, ticket: str) -> None:
         loop, reader, body = asyncio.get_running_loop(), FragmentReader(), self._body
+        headers = {**body.headers, TICKET: ticket} if ticket else body.headers
         async with self._client.stream(
-            "POST", "/v1/talk", content=body.content, headers=body.headers
+            "POST", "/v1/talk", content=body.content, headers=headers
         ) as answer:
             if answer.status_code != 200:
                 await answer.aread()
@@ -233,6 +251,7 @@ def _refuse(answer: httpx.Response, outcome: Outcome) -> None:
     problem = problem_of(answer)
     code = str(problem["code"])
     outcome.problem = f"{answer.status_code}" if code == "unknown" else code
+    outcome.ticket = answer.headers.get(TICKET, "")
     outcome.detail = f"{problem.get('detail', '')} {problem.get('hint', '')}".strip()
     try:
         outcome.retry_after_s = float(answer.headers["retry-after"])

@@ -1,7 +1,8 @@
 """What a server does when more is asked than it can make: who gets in, on time, and what then.
 
 Clips and live streams arrive as users do, each for the same share of the frames. Whoever is told
-429 comes back when `Retry-After` says, as long as others still arrive.
+429 comes back when `Retry-After` says, with the ticket that came beside it, as long as others still
+arrive.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import psutil
 
 from app.bench.arrivals import arrivals
 from app.bench.load import kept_busy
-from app.bench.load_client import FPS, Ask, Body, Clip, Outcome
+from app.bench.load_client import FPS, NEW_TICKET, AskAgain, Body, Clip, Outcome
 from app.bench.server_watch import ServerFigures, ServerWatch
 from app.bench.speech import stretched
 from app.errors import NotReady
@@ -194,13 +195,13 @@ async def overload(
 
 def _ask(
     client: httpx.AsyncClient, kind: Kind, seconds: float, size: int, portrait: bytes, audio: bytes
-) -> Ask:
+) -> AskAgain:
     fields = {"fps": f"{FPS}", "size": f"{size}"} | ({"pace": "live"} if kind == "live" else {})
     files = {"portrait": portrait, "audio": stretched(audio, seconds)}
     return Clip(client, Body.of(files, fields))
 
 
-async def _at_rest(clip: Ask, probe: Ask, plan: OverloadPlan) -> Overload:
+async def _at_rest(clip: AskAgain, probe: AskAgain, plan: OverloadPlan) -> Overload:
     loop = asyncio.get_running_loop()
     for ask in (clip, probe):
         await ask(loop.time(), loop.time() + GIVEN_UP_S)
@@ -213,7 +214,7 @@ async def _at_rest(clip: Ask, probe: Ask, plan: OverloadPlan) -> Overload:
     return Overload(frames / (full.ended_s - full.started_s), alone.first_s)
 
 
-async def _crowd(kind: Kind, ask: Ask, per_s: float, plan: OverloadPlan) -> list[Visit]:
+async def _crowd(kind: Kind, ask: AskAgain, per_s: float, plan: OverloadPlan) -> list[Visit]:
     """Let the users of a kind come, and return their visits."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -225,19 +226,20 @@ async def _crowd(kind: Kind, ask: Ask, per_s: float, plan: OverloadPlan) -> list
     return list(await asyncio.gather(*(user(float(at_s)) for at_s in due_s)))
 
 
-async def _visit(kind: Kind, ask: Ask, due_s: float, until_s: float) -> Visit:
+async def _visit(kind: Kind, ask: AskAgain, due_s: float, until_s: float) -> Visit:
     """Ask when due, and again after every refusal, as told; nobody comes back after `until_s`."""
-    loop, tries = asyncio.get_running_loop(), list[Outcome]()
+    loop, tries, ticket = asyncio.get_running_loop(), list[Outcome](), NEW_TICKET
     while True:
         await asyncio.sleep(due_s - loop.time())
-        outcome = await ask(due_s, due_s + GIVEN_UP_S)
+        outcome = await ask(due_s, due_s + GIVEN_UP_S, ticket)
         tries.append(outcome)
+        ticket = outcome.ticket or ticket
         due_s = loop.time() + (outcome.retry_after_s or GIVEN_UP_S)
         if outcome.status != "refused" or due_s > until_s:
             return Visit(kind, tries)
 
 
-async def _recovery(probe: Ask, found: Overload, from_s: float, ended: asyncio.Event) -> None:
+async def _recovery(probe: AskAgain, found: Overload, from_s: float, ended: asyncio.Event) -> None:
     """Ask for short live streams after the last arrival, until one is served as if at rest."""
     loop, ended_s = asyncio.get_running_loop(), None
     await asyncio.sleep(from_s - loop.time())

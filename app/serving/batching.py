@@ -117,8 +117,7 @@ class Slot(Generic[Item, Answer]):
     by `@serve.batch`, that hands the tickets it is given to `run`.
 
     Args:
-        work: maps n items to n answers, finished or not, or for some why there is none; what it
-            raises has its items tried one by one; blocking.
+        work: maps n items to n answers, finished or not, or why there is none; blocking.
         max_calls: most calls that one run joins.
         name: of the thread.
         frames: of an item.
@@ -200,7 +199,7 @@ class Slot(Generic[Item, Answer]):
             return list(await asyncio.gather(*futures))
         except asyncio.CancelledError:
             logger.warning("A batch was cancelled: the replica stops.")
-            return [_interrupted() for _ in tickets]
+            return [interrupted() for _ in tickets]
 
     async def _run_all(self) -> None:
         """Run what waits until nothing waits."""
@@ -216,7 +215,7 @@ class Slot(Generic[Item, Answer]):
         finally:
             # Cancelled, it must not leave callers behind that wait for it.
             for _, future in [*batch, *self._queue]:
-                _resolve(future, _interrupted())
+                _resolve(future, interrupted())
             self._queue.clear()
             self._runner = None
 
@@ -229,7 +228,7 @@ class Slot(Generic[Item, Answer]):
         ):
             for ticket, future in taken:
                 if ticket.state == "dropped" or future.done():
-                    _resolve(future, _interrupted())
+                    _resolve(future, interrupted())
                 else:
                     ticket.state = "started"
                     left -= self._size((ticket, future))
@@ -270,15 +269,16 @@ class Slot(Generic[Item, Answer]):
             _resolve(future, await loop.run_in_executor(self._finishers, answer.finish))
         except Exception as error:
             logger.warning("An answer could not be finished.", exc_info=error)
-            _resolve(future, error)
+            _resolve(future, _no_memory() if isinstance(error, MemoryError) else error)
         finally:
-            _resolve(future, _interrupted())
+            _resolve(future, interrupted())
 
     async def _answers(
         self, tickets: list[Ticket[Item]]
     ) -> "list[Answer | Later[Answer] | Exception]":
         """Return the answers of one run; items that fail together are tried one by one."""
         loop, items = asyncio.get_running_loop(), [ticket.item for ticket in tickets]
+        answers: Sequence[Answer | Later[Answer] | Exception] = ()
         ORIGINS.set(tuple(ticket.origin for ticket in tickets))
         started_s, failure = loop.time(), None
         try:
@@ -294,6 +294,7 @@ class Slot(Generic[Item, Answer]):
                 return [error]
         finally:
             self._tell(tickets, started_s, failure)
+            self._learn(tickets, answers, loop.time() - started_s)
         alone = [await self._answers([ticket]) for ticket in tickets]
         return [answer for (answer,) in alone]
 
@@ -301,10 +302,19 @@ class Slot(Generic[Item, Answer]):
         calls = [(ticket.origin, ticket.arrived_s) for ticket in tickets]
         frames = sum(self._frames(ticket.item) for ticket in tickets)
         run = Run(calls, frames, started_s, asyncio.get_running_loop().time(), error)
-        if error is None:
-            self._speed.note(frames, run.ended_s - run.started_s)
         if self._ran:
             self._ran(run)
+
+    def _learn(
+        self,
+        tickets: list[Ticket[Item]],
+        answers: "Sequence[Answer | Later[Answer] | Exception]",
+        seconds: float,
+    ) -> None:
+        """Learn how fast the engine is; what it refused to make took it no time."""
+        both = zip(tickets, answers, strict=False)
+        made = [ticket for ticket, answer in both if not isinstance(answer, Exception)]
+        self._speed.note(sum(self._frames(ticket.item) for ticket in made), seconds)
 
     def _blocking(self, items: list[Item]) -> "Sequence[Answer | Later[Answer] | Exception]":
         """Do the work; on the executor's thread."""
@@ -312,7 +322,9 @@ class Slot(Generic[Item, Answer]):
             return self._work(items)
         except (asyncio.CancelledError, FutureCancelledError) as error:
             # Of something inside; passed on, it would look as if this run were cancelled.
-            raise _interrupted() from error
+            raise interrupted() from error
+        except MemoryError as error:
+            raise _no_memory() from error
 
     def _wait(self, change: int) -> None:
         self._waiting += change
@@ -325,5 +337,10 @@ def _resolve(future: asyncio.Future[Answer | Exception], answer: Answer | Except
         future.set_result(answer)
 
 
-def _interrupted() -> NotReady:
+def interrupted() -> NotReady:
+    """Return the answer to a call whose run was given up."""
     return NotReady("A model's run was interrupted.", "Try again.")
+
+
+def _no_memory() -> NotReady:
+    return NotReady("The host has no memory left for this request.", "Try again in a few seconds.")

@@ -8,9 +8,9 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -19,6 +19,7 @@ from ray.exceptions import RayError
 from ray.serve.config import DeploymentActorConfig
 
 from app.errors import NotReady, OverCapacity
+from app.serving.tickets import LONGEST_S, Place, Taken, Tickets, first_fit_s
 
 SHARE = 0.95
 """Of the capacity that live streams may take. The rest is for uneven times."""
@@ -29,15 +30,11 @@ FORGET_S = 60.0
 NAME = "budget"
 ANSWER_S = 5.0
 
-
-LONGEST_S = 60.0
-"""The longest that anybody is told to stay away; by then all may be otherwise."""
-
-GRACE_S = 2.0
-"""So much later than told somebody may come back, and what was promised still counts."""
-
 MEASURED_S = 1.0
 """So long after the first stream was let in it is known what it costs, about."""
+
+LATE_S = 1.0
+"""A stream that should have ended may take so much longer at least."""
 
 MEMORY = 0.2
 """What share a stream has in the average of how long streams take."""
@@ -52,20 +49,13 @@ class Full:
         taken_fps: frames/s that those under way take.
         free_in_s: when it will fit, if those under way end as expected, and those who were told
             before to come back do.
+        ticket: keeps that place for who brings it; empty where none is kept.
     """
 
     most_fps: float | None
     taken_fps: float
     free_in_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A rate that is taken for a time, by the clock in seconds."""
-
-    fps: float
-    from_s: float
-    duration_s: float
+    ticket: str = ""
 
 
 class Budget:
@@ -78,7 +68,9 @@ class Budget:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._streams: dict[str, Taken] = {}
-        self._promised: list[Taken] = []
+        self._tickets = Tickets()
+        self._capacity_fps: float | None = None
+        """As a replica told last: one that has just started does not know it yet."""
         self._longer = 1.0
         """How many times as long as its video a stream takes: a machine that is behind, or a slow
         reader, ends later."""
@@ -88,7 +80,12 @@ class Budget:
         return sum(stream.fps for stream in self._streams.values())
 
     def take(
-        self, stream: str, fps: float, duration_s: float, capacity_fps: float | None
+        self,
+        stream: str,
+        fps: float,
+        duration_s: float,
+        capacity_fps: float | None,
+        ticket: str = "",
     ) -> Full | None:
         """Keep a stream's rate for it until it is given back, or say why not.
 
@@ -96,22 +93,31 @@ class Budget:
             stream: names it.
             fps: its rate.
             duration_s: of the whole stream.
-            capacity_fps: frames/s that all streams may count on; None while nothing was measured:
-                then one is let in, and what it costs is known in a moment.
+            capacity_fps: frames/s that all streams may count on; None where that was not measured:
+                then what was told last counts, and before that one stream at a time is let in.
+            ticket: of an earlier refusal of the same stream; `tickets.NEW`, or one that is not
+                known any more, asks for one; empty keeps no place.
         """
         now_s = self._clock()
         self._forget(now_s)
-        taken_fps = self.taken_fps()
-        if capacity_fps is None and self._streams:
-            return Full(None, taken_fps, MEASURED_S)
-        most_fps = math.inf if capacity_fps is None else SHARE * capacity_fps
-        if taken_fps + fps <= most_fps:
-            self._streams[stream] = Taken(fps, now_s, duration_s)
+        self._capacity_fps = capacity_fps or self._capacity_fps
+        wanted, place = Taken(fps, now_s, duration_s), self._place(ticket, fps, duration_s)
+        if not ticket:
+            self._tickets.arrived(now_s)
+        if self._capacity_fps is None and self._streams:
+            return Full(None, self.taken_fps(), MEASURED_S)
+        most_fps = math.inf if self._capacity_fps is None else SHARE * self._capacity_fps
+        if place is None or now_s < place.taken.from_s:
+            kept = self._tickets.others(place)
+        else:
+            kept = self._tickets.ahead(place)
+        if not self._wait_s(kept, wanted, most_fps):
+            self._tickets.give_up(ticket)
+            self._streams[stream] = wanted
             return None
-        free_in_s = self._free_in_s(fps, most_fps, now_s)
-        if free_in_s < LONGEST_S:
-            self._promised.append(Taken(fps, now_s + free_in_s, duration_s))
-        return Full(most_fps, taken_fps, free_in_s)
+        if place is None:
+            return self._refused(wanted, most_fps, keep=bool(ticket))
+        return self._put_off(place, wanted, most_fps)
 
     def give_back(self, stream: str) -> None:
         """Free a stream's rate; one that is not kept any more is passed over."""
@@ -124,31 +130,54 @@ class Budget:
             self._longer += MEMORY * (longer - self._longer)
 
     def _forget(self, now_s: float) -> None:
-        """Drop streams of lost replicas, promises that nobody wants, and one that is kept now.
-
-        Nobody knows who comes back: whoever comes while a promise is due takes its place.
-        """
+        """Drop streams of lost replicas, and places that nobody came for."""
         alive = self._streams.items()
         until_s = now_s - FORGET_S
         self._streams = {name: of for name, of in alive if of.from_s + of.duration_s > until_s}
-        self._promised = [each for each in self._promised if each.from_s + GRACE_S > now_s]
-        due = next((each for each in self._promised if each.from_s <= now_s), None)
-        if due is not None:
-            self._promised.remove(due)
+        self._tickets.expire(now_s)
 
-    def _free_in_s(self, fps: float, most_fps: float, now_s: float) -> float:
-        """Return in how many whole seconds a rate will fit, at least one."""
-        held = [*self._streams.values(), *self._promised]
-        left_fps = sum(each.fps for each in held)
-        for free_s, rate in sorted((self._left_s(each, now_s), each.fps) for each in held):
-            left_fps -= rate
-            if left_fps + fps <= most_fps:
-                return min(LONGEST_S, float(max(1, math.ceil(free_s))))
-        return LONGEST_S
+    def _place(self, ticket: str, fps: float, duration_s: float) -> Place | None:
+        """Return the place that a ticket keeps, if it is large enough for what is asked now."""
+        place = self._tickets.place(ticket)
+        if place and fps <= place.taken.fps and duration_s <= place.taken.duration_s:
+            return place
+        self._tickets.give_up(ticket)
+        return None
+
+    def _refused(self, wanted: Taken, most_fps: float, *, keep: bool) -> Full:
+        """Return when there is room behind all that others were told, and promise it."""
+        wait_s = min(LONGEST_S, self._wait_s(self._tickets.promised(), wanted, most_fps))
+        ticket = ""
+        if wait_s < LONGEST_S:
+            later = replace(wanted, from_s=wanted.from_s + wait_s)
+            ticket = self._tickets.promise(later, keep=keep)
+        return Full(most_fps, self.taken_fps(), wait_s, ticket)
+
+    def _put_off(self, place: Place, wanted: Taken, most_fps: float) -> Full:
+        """Return when who has a ticket finds room: too early as told, else behind those ahead."""
+        now_s, from_s = wanted.from_s, place.taken.from_s
+        if now_s < from_s:
+            wait_s = float(math.ceil(from_s - now_s))
+        else:
+            wait_s = min(LONGEST_S, self._wait_s(self._tickets.ahead(place), wanted, most_fps))
+            later = replace(place.taken, from_s=now_s + wait_s)
+            self._tickets.put_off(place, later)
+        return Full(most_fps, self.taken_fps(), wait_s, place.ticket)
+
+    def _wait_s(self, promised: Sequence[Taken], wanted: Taken, most_fps: float) -> float:
+        """Return in how many whole seconds a stream fits beside those under way and others."""
+        now_s = wanted.from_s
+        under_way = [
+            Taken(each.fps, now_s, self._left_s(each, now_s)) for each in self._streams.values()
+        ]
+        later = [replace(each, duration_s=self._longer * each.duration_s) for each in promised]
+        longer = replace(wanted, duration_s=self._longer * wanted.duration_s)
+        return first_fit_s([*under_way, *later], longer, most_fps)
 
     def _left_s(self, held: Taken, now_s: float) -> float:
         """Return how long a rate stays taken; one that is late will be as long again as it is."""
-        return abs(held.from_s + self._longer * held.duration_s - now_s)
+        left_s = held.from_s + self._longer * held.duration_s - now_s
+        return left_s if left_s > 0 else max(LATE_S, -left_s)
 
 
 def budget_actor() -> DeploymentActorConfig:
@@ -159,13 +188,16 @@ def budget_actor() -> DeploymentActorConfig:
     )
 
 
-async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> ExitStack:
+async def keep(
+    fps: float, duration_s: float, capacity_fps: float | None, ticket: str = ""
+) -> ExitStack:
     """Return what keeps a live stream's rate for it until it is left; within an ingress replica.
 
     Args:
         fps: its rate.
         duration_s: of the whole stream.
         capacity_fps: as `Budget.take` has it.
+        ticket: likewise.
 
     Raises:
         OverCapacity: it does not fit beside the others now, or not at all.
@@ -177,7 +209,7 @@ async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> Exi
             budget: Any = serve.get_deployment_actor(NAME)
             stack.callback(budget.give_back.remote, stream)
             async with asyncio.timeout(ANSWER_S):
-                full = await budget.take.remote(stream, fps, duration_s, capacity_fps)
+                full = await budget.take.remote(stream, fps, duration_s, capacity_fps, ticket)
         except (RayError, ValueError, TimeoutError):
             raise NotReady("Live streams are not counted just now.", "Try again.") from None
         if full is not None:
@@ -188,5 +220,6 @@ async def keep(fps: float, duration_s: float, capacity_fps: float | None) -> Exi
                 f"{keeps}; {full.taken_fps:.0f} are taken, and this one needs {fps:g}.",
                 "Come back later, ask for fewer frames a second, or leave out `pace=live`.",
                 full.free_in_s,
+                full.ticket,
             )
         return stack.pop_all()

@@ -52,7 +52,7 @@ class RemoteMethod(Protocol):
         ...
 
 
-async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  # noqa: ANN401
+async def call(method: RemoteMethod, *args: object, deadline_s: float, spent_s: float = 0.0) -> Any:  # noqa: ANN401
     """Return what a deployment's method answers.
 
     Dropping an awaitable of Ray Serve does not stop the remote work, so the response is always
@@ -62,6 +62,7 @@ async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  
         method: a handle's method.
         args: what it takes.
         deadline_s: wall-clock seconds for the whole call, queueing included.
+        spent_s: what an earlier try of the same call took of them.
 
     Raises:
         AppError: what the replica raised, or returned for this item of a batch.
@@ -71,7 +72,7 @@ async def call(method: RemoteMethod, *args: object, deadline_s: float) -> Any:  
     """
     response = method.remote(*args)
     try:
-        async with asyncio.timeout(deadline_s):
+        async with asyncio.timeout(deadline_s - spent_s):
             answer = await response
     except TimeoutError:
         raise DeadlineExceeded(

@@ -1,6 +1,7 @@
 """How many frames a second the whole application can make now."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,21 +17,18 @@ from app.serving.models import Models
 from app.serving.speed import Pace
 
 FRESH_S = 2.0
-UNKNOWN_FRESH_S = 0.2
-"""Streams are refused while nothing is known, so the next answer is wanted soon."""
+
+UNKNOWN_S = 0.25
+"""So soon what is not known yet is asked for again: the first stream shows it within a moment."""
 
 ANSWER_S = 2.0
 
-CPU_SHARE = 0.75
+CPU_SHARE = 0.7
 """Of the CPUs, what is there for frames: Ray, the proxies and the clients beside them take the
-rest. What the three kinds of replicas that make frames took of two cores when as much was asked as
-they could make (`app.bench load --unit frames --concurrency 8`, 2026-11-27); with 0.84 a third
-stream of 512 px was let in, and all three were late."""
-
-
-UNMEASURED_CPU_S = 0.008
-"""What an ingress replica takes of a CPU for a frame, until it has measured it: encoding one of
-512 px, and what surrounds it, where the figure of `CPU_SHARE` was taken."""
+rest. When as much was asked as two cores could make, the three kinds of replicas that make frames
+took 0.75 (`app.bench load --unit frames --concurrency 8`, 2026-11-27). With 0.84 a third stream of
+512 px was let in, and all three were late; with 0.75 some frames were late in one of two runs of
+`app.bench overload`. 0.7 is below both, and not measured yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,7 @@ class Capacity:
         models: where the models run.
         own: what this ingress replica does per frame; encoding is its work.
         running: what runs.
+        clock: wall-clock seconds from anywhere.
     """
 
     def __init__(
@@ -55,21 +54,23 @@ class Capacity:
         models: Models,
         own: Callable[[], Pace | None],
         running: Callable[[], Awaitable[Replicas]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._models = models
         self._own = own
         self._running = running
         self._known: float | None = None
-        self._asked_s = -FRESH_S
+        self._asked_s = -math.inf
 
     async def frames_per_s(self) -> float | None:
-        """Return the capacity; None while nothing was measured."""
-        fresh_s = UNKNOWN_FRESH_S if self._known is None else FRESH_S
-        if time.monotonic() - self._asked_s >= fresh_s:
-            self._asked_s = time.monotonic()
+        """Return the capacity; None until both models and the encoder were measured."""
+        fresh_s = UNKNOWN_S if self._known is None else FRESH_S
+        if self._clock() - self._asked_s >= fresh_s:
+            self._asked_s = self._clock()
             # While a model starts or is lost, what was known holds until the next time.
             with suppress(AppError, TimeoutError):
-                self._known = await self._measured()
+                self._known = await self._measured() or self._known
         return self._known
 
     async def _measured(self) -> float | None:
@@ -83,23 +84,25 @@ class Capacity:
 def shared(
     portrait: Pace | None, lips: Pace | None, own: Pace | None, running: Replicas
 ) -> float | None:
-    """Return the least of what engines and CPUs make, in frames/s.
+    """Return the least of what engines and CPUs make, in frames/s; None if one is not known.
+
+    What is left out of the sum would be promised to streams: an ingress replica that has not
+    encoded yet says nothing.
 
     Args:
         portrait: of one replica, as are the others.
         lips: likewise.
-        own: of an ingress replica; None before its first frames, when it is taken to need
-            `UNMEASURED_CPU_S` for each.
+        own: of an ingress replica.
         running: what runs.
     """
+    if portrait is None or lips is None or own is None:
+        return None
     engines = {"PortraitAnimator": portrait, "LipSync": lips}
-    limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items() if pace]
-    cpu_s = sum(pace.cpu_s for pace in (portrait, lips) if pace)
-    if limits:
-        cpu_s += own.cpu_s if own else UNMEASURED_CPU_S
+    limits = [running.of.get(name, 1) * pace.frames_per_s for name, pace in engines.items()]
+    cpu_s = portrait.cpu_s + lips.cpu_s + own.cpu_s
     if cpu_s:
         limits.append(CPU_SHARE * running.cpus / cpu_s)
-    return min(limits, default=None)
+    return min(limits)
 
 
 async def replicas(application: str) -> Replicas:

@@ -122,7 +122,8 @@ class Ingress:
             stack.callback(take.close)
             self._heap.release()
             if take.pace == "live":
-                stack.enter_context(await self._kept_for(take))
+                ticket = job.ticket if isinstance(job, TalkJob) else ""
+                stack.enter_context(await self._kept_for(take, ticket))
             video = _owning(stack.pop_all(), self._stage.video(take, meter))
             first = await anext(video)  # what goes wrong until here is a refusal, no broken 200
         meter.began()
@@ -137,7 +138,9 @@ class Ingress:
             notes=take.notes,
         )
 
-    async def _kept_for(self, take: Take) -> AbstractContextManager[object, bool | None]:
+    async def _kept_for(
+        self, take: Take, ticket: str
+    ) -> AbstractContextManager[object, bool | None]:
         """Return what keeps a live stream's rate for it.
 
         Raises:
@@ -146,7 +149,7 @@ class Ingress:
         capacity_fps = await self._capacity.frames_per_s()
         try:
             duration_s = float(take.scene.num_frames / take.fps)
-            return await keep(float(take.fps), duration_s, capacity_fps)
+            return await keep(float(take.fps), duration_s, capacity_fps, ticket)
         except OverCapacity:
             self._meters.count(ADMISSIONS, decision="live_full")
             raise

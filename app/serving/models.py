@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,15 +104,17 @@ class ModelCalls:
         async def animate(motion: Motion | Driven) -> FrameGroup:
             nonlocal is_known
             frames: FrameGroup
-            began_s = time.monotonic()
+            began_s = asyncio.get_running_loop().time()
             if is_known and len(motion) * frame_bytes <= BY_VALUE_BYTES:
                 with suppress(UnknownSitter):
                     call = AnimateCall(key, None, motion)
                     frames = await self._call("portrait.animate", self._animate_by_value, call)
                     return frames
             call = AnimateCall(key, sitter, motion)
-            method, spent_s = self._models.portrait.animate, time.monotonic() - began_s
-            frames = await self._call("portrait.animate", method, call, spent_s)
+            # Both tries together have the deadline of one call.
+            spent_s = asyncio.get_running_loop().time() - began_s
+            by_reference = self._models.portrait.animate
+            frames = await self._call("portrait.animate", by_reference, call, spent_s)
             is_known = True
             return frames
 
@@ -135,10 +136,7 @@ class ModelCalls:
     async def _call(
         self, name: str, method: RemoteMethod, argument: object, spent_s: float = 0.0
     ) -> Any:  # noqa: ANN401
-        """Return a model's answer, with `spent_s` of the deadline gone already.
-
-        With the call goes for whom it is.
-        """
-        deadline_s = self._deadline_s - spent_s
+        """Return a model's answer; with the call goes for whom it is."""
+        deadline_s = self._deadline_s
         with self._tracer.span(name, "client"):
-            return await call_of(method, argument, origin(), deadline_s=deadline_s)
+            return await call_of(method, argument, origin(), deadline_s=deadline_s, spent_s=spent_s)

@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from ray import serve
 
-from app.driving import DrivingFaces, Performance
+from app.driving import Driven, DrivingFaces, Performance
 from app.errors import NotReady, WeightsError
 from app.observability.config import TracingConfig
 from app.observability.labels import RESULTS
@@ -18,7 +18,14 @@ from app.observability.origin import NOBODY, Origin
 from app.runtime.buckets import bucket_up_to
 from app.runtime.config import RuntimeConfig
 from app.serving.announcement import announce
-from app.serving.batching import CONCURRENT_BATCHES, GROUP_FRAMES, Later, Slot, Ticket
+from app.serving.batching import (
+    CONCURRENT_BATCHES,
+    GROUP_FRAMES,
+    Later,
+    Slot,
+    Ticket,
+    interrupted,
+)
 from app.serving.cache import BoundedCache
 from app.serving.calls import AnimateCall, Sitter, UnknownSitter
 from app.serving.checkpoints import landmark_file, licence_of, tensors
@@ -28,7 +35,7 @@ from app.serving.meters import Meters, SlotMeter
 from app.serving.run_traces import RunTraces
 from app.serving.speed import Pace
 from app.serving.tracing import tracer_of
-from app.values import FrameGroup, ModelCard
+from app.values import FrameGroup, ModelCard, Motion
 from app.variants.config import PortraitConfig
 from app.variants.device import choose_device, memory_errors
 from app.variants.liveportrait.landmark_net import find_landmarks
@@ -45,7 +52,6 @@ Item = tuple[AnimateCall, Sitter | BaseException] | DrivingFaces
 """A call and its sitter, or why that could not be fetched; or faces to be watched."""
 
 Answer = FrameGroup | Performance
-Outcome = Answer | Later[Answer] | UnknownSitter
 
 
 class PortraitAnimator:
@@ -137,59 +143,47 @@ class PortraitAnimator:
         """Return the answer to each call."""
         return await self._slot.run(tickets)
 
-    def _work(self, items: Sequence[Item]) -> list[Outcome]:
+    def _work(self, items: Sequence[Item]) -> list[Answer | Later[Answer] | Exception]:
         """Run the model; on the slot's thread, the only one that touches the cache."""
         with memory_errors():
             return self._answers(items)
 
-    def _answers(self, items: Sequence[Item]) -> list[Outcome]:
+    def _answers(self, items: Sequence[Item]) -> list[Answer | Later[Answer] | Exception]:
         watched = [item for item in items if isinstance(item, DrivingFaces)]
-        calls = [item for item in items if not isinstance(item, DrivingFaces)]
         performances = iter(self._load().watch(watched) if watched else ())
-        prepared = [self._prepared(call.key, sitter) for call, sitter in calls]
-        ready = [
-            (found, call.motion)
-            for found, (call, _) in zip(prepared, calls, strict=True)
-            if not isinstance(found, UnknownSitter)
-        ]
-        groups = iter(self._load().render(ready) if ready else ())
-        drawn: Iterator[Outcome] = (
-            found if isinstance(found, UnknownSitter) else Later(partial(_finished, next(groups)))
-            for found in prepared
-        )
-        return [
-            next(performances) if isinstance(item, DrivingFaces) else next(drawn) for item in items
-        ]
+        # Whose sitter is not there is answered so; raised, it would part the whole run.
+        absent: dict[int, Exception] = {}
+        scenes: list[tuple[Any, Motion | Driven]] = []
+        for at, item in enumerate(items):
+            if not isinstance(item, DrivingFaces):
+                call, sitter = item
+                prepared = self._prepared(call.key, sitter)
+                if prepared is not None:
+                    scenes.append((prepared, call.motion))
+                else:
+                    absent[at] = _reason(sitter)
+        groups = iter(self._load().render(scenes) if scenes else ())
 
-    def _prepared(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
-        """Return a sitter's prepared form, or that others made room for themselves since.
+        def answer(at: int, item: Item) -> Answer | Later[Answer] | Exception:
+            if at in absent:
+                return absent[at]
+            return next(performances) if isinstance(item, DrivingFaces) else Later(next(groups))
 
-        As a value: raised, it would have all calls of its run tried one by one.
-        """
-        try:
-            return self._prepare(key, sitter)
-        except UnknownSitter as unknown:
-            return unknown
+        return [answer(at, item) for at, item in enumerate(items)]
 
-    def _prepare(self, key: str, sitter: Sitter | BaseException) -> Any:  # noqa: ANN401
-        """Return a sitter's prepared form, from the cache where it can.
-
-        Raises:
-            BaseException: why the sitter could not be fetched.
-        """
+    def _prepared(self, key: str, sitter: Sitter | BaseException) -> Any | None:  # noqa: ANN401
+        """Return a sitter's prepared form, from the cache where it can; None if it is absent."""
         prepared = self._cache.get(key)
         self._meters.count(CACHE, model="portrait", result="miss" if prepared is None else "hit")
-        if prepared is None:
-            if isinstance(sitter, BaseException):
-                raise sitter
+        if prepared is None and isinstance(sitter, Sitter):
             prepared = self._load().prepare(sitter.portrait, sitter.mesh)
             self._cache.put(key, prepared)
         return prepared
 
 
-def _finished(finish: Callable[[], Answer]) -> Answer:
-    with memory_errors():
-        return finish()
+def _reason(sitter: Sitter | BaseException) -> Exception:
+    """Return why a sitter is absent, as an answer; a cancelled fetch is none."""
+    return sitter if isinstance(sitter, Exception) else interrupted()
 
 
 def _frames(item: Item) -> int:

@@ -49,10 +49,10 @@ def hold_to(share: float) -> None:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turn full memory into a refusal, and give back what torch holds of a GPU and does not use.
+    """Turn a full GPU into a refusal, and give back what torch holds and does not use.
 
     Raises:
-        NotReady: the memory of GPU or machine, or this process's share of it, did not suffice.
+        NotReady: the memory, or this process's share of it, did not suffice.
     """
     try:
         yield
@@ -61,10 +61,6 @@ def memory_errors() -> Iterator[None]:
             torch.cuda.empty_cache()
         raise NotReady(
             "The GPU has no memory left for this request.", "Try again in a few seconds."
-        ) from None
-    except MemoryError:
-        raise NotReady(
-            "The server has no memory left for this request.", "Try again in a few seconds."
         ) from None
 
 

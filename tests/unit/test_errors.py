@@ -20,7 +20,8 @@ def test_every_error_round_trips_through_pickle(kind: type[AppError]) -> None:
 
 
 def test_over_capacity_keeps_its_delay() -> None:
-    assert pickle.loads(pickle.dumps(OverCapacity("a", "b", 7.5))).retry_after_s == 7.5
+    error = pickle.loads(pickle.dumps(OverCapacity("a", "b", 7.5, "c")))
+    assert (error.retry_after_s, error.ticket) == (7.5, "c")
 
 
 def test_codes_are_unique_and_drawn_in_the_tree() -> None:

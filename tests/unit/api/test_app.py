@@ -195,6 +195,17 @@ async def test_over_capacity_says_when_to_return() -> None:
     answer = await client(FakeService(OverCapacity("Full.", "", 2.4))).post("/v1/talk", files=FILES)
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "3"
+    assert "x-digital-human-ticket" not in answer.headers
+
+
+async def test_a_ticket_goes_out_with_a_refusal_and_comes_in_with_a_talk() -> None:
+    refusing, service = FakeService(OverCapacity("Full.", "", 2.0, "mine")), FakeService()
+    answer = await client(refusing).post("/v1/talk", files=FILES)
+    ticket = answer.headers["x-digital-human-ticket"]
+    await client(service).post("/v1/talk", files=FILES, headers={"x-digital-human-ticket": ticket})
+    (job,) = service.jobs
+    assert isinstance(job, TalkJob)
+    assert job.ticket == "mine"
 
 
 async def test_a_bug_is_a_problem_without_its_inside() -> None:

@@ -36,22 +36,26 @@ def found(*visits: Visit, recovered_s: float | None = 1.0, wait_s: float = 0.1) 
 async def test_a_user_comes_back_when_told_to_until_nobody_does_any_more() -> None:
     loop, asked_s = asyncio.get_running_loop(), list[float]()
 
-    told_s = iter([0.02, 0.02, 5000.0])
+    told_s, tickets = iter([0.02, 0.02, 5000.0]), list[str]()
 
-    async def full(due_s: float, until_s: float) -> Outcome:
+    async def full(due_s: float, until_s: float, ticket: str = "") -> Outcome:
         asked_s.append(loop.time())
-        return outcome("refused", next(told_s))
+        tickets.append(ticket)
+        # The second refusal is by somebody who keeps no places: the first one's ticket still holds.
+        given = "mine" if len(tickets) == 1 else ""
+        return replace(outcome("refused", next(told_s)), ticket=given)
 
     began_s = loop.time()
     visit = await _visit("live", full, began_s, began_s + 1000)
     assert [each.status for each in visit.tries] == ["refused"] * 3
     assert all(later - sooner >= 0.02 for sooner, later in pairwise(asked_s))
+    assert tickets == ["new", "mine", "mine"]
 
 
 async def test_a_user_who_gets_in_asks_no_more() -> None:
     answers = iter([outcome("refused", 0.01), outcome("ok"), outcome("ok")])
 
-    async def ask(due_s: float, until_s: float) -> Outcome:
+    async def ask(due_s: float, until_s: float, ticket: str = "") -> Outcome:
         return next(answers)
 
     now_s = asyncio.get_running_loop().time()

@@ -55,6 +55,11 @@ async def test_the_deadline_cancels_the_remote_work() -> None:
     assert method.cancelled == 1
 
 
+async def test_a_second_try_has_what_the_first_one_left() -> None:
+    with pytest.raises(DeadlineExceeded, match="within 60 s"):
+        await call(FakeMethod(delay_s=30), deadline_s=60, spent_s=59.99)
+
+
 async def test_a_cancelled_caller_cancels_the_remote_work() -> None:
     method = FakeMethod(delay_s=30)
     task = asyncio.create_task(call(method, deadline_s=60))

@@ -1,8 +1,10 @@
 """The model deployments' classes, outside Ray: where they run, and what they say of it."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +15,10 @@ import torch
 from app.errors import NotReady
 from app.face.config import FaceConfig
 from app.face.nets import FaceNets
+from app.pipeline.motion import still_motion
 from app.serving import face, gpus, lips, portrait
+from app.serving.batching import Later
+from app.serving.calls import AnimateCall, Sitter, UnknownSitter
 from app.serving.face import FaceAnalyzer
 from app.serving.lips import LipSync
 from app.serving.portrait import PortraitAnimator
@@ -80,6 +85,15 @@ class Model:
     def analyze(self, pixels: object) -> list[object]:
         return []
 
+    def size_bytes(self, prepared: str) -> int:
+        return 1
+
+    def prepare(self, portrait: object, mesh: object) -> str:
+        return f"{portrait} is prepared"
+
+    def render(self, items: Sequence[tuple[str, object]]) -> list[Callable[[], str]]:
+        return [partial(str, prepared) for prepared, _ in items]
+
 
 def refused(*args: object) -> None:
     raise NotReady("The device is not there yet.")
@@ -115,3 +129,25 @@ def test_calls_at_once_load_a_model_once(
     for thread in threads:
         thread.join()
     assert len(made) == 1
+
+
+async def test_a_sitter_that_made_room_is_told_alone_and_its_run_stays_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(portrait, "_make", lambda *args: Model())
+    animator = PortraitAnimator(PortraitConfig(), WeightsConfig())
+    photo: Any = "a photo"  # the model of this test looks at none
+    ways: list[tuple[str, Any]] = [
+        ("here", Sitter("here", photo, photo)),
+        ("gone", UnknownSitter()),
+        ("lost", asyncio.CancelledError()),
+        ("here", UnknownSitter()),
+    ]
+    first, gone, lost, again = animator._work(
+        [(AnimateCall(key, None, still_motion(1)), sitter) for key, sitter in ways]
+    )
+    assert isinstance(gone, UnknownSitter)
+    assert isinstance(lost, NotReady)
+    for answer in (first, again):
+        assert isinstance(answer, Later)
+        assert str(answer.finish()) == "a photo is prepared"

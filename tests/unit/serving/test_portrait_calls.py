@@ -1,10 +1,7 @@
 """A run of the portrait model whose sitters are not all known any more."""
 
-from typing import Any
-
 import pytest
 
-from app.errors import NotReady
 from app.pipeline.motion import still_motion
 from app.serving.batching import Later
 from app.serving.calls import AnimateCall, Sitter, UnknownSitter
@@ -38,17 +35,3 @@ def test_one_forgotten_sitter_costs_the_others_of_its_run_nothing(
         frames = answer.finish()
         assert isinstance(frames, FrameGroup)
         assert frames.pixels.shape == (2, 64, 64, 3)
-
-
-def test_a_full_machine_while_frames_are_finished_is_a_refusal(
-    animator: PortraitAnimator, sitter: Sitter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full() -> FrameGroup:
-        raise MemoryError
-
-    model: Any = animator._load()
-    monkeypatch.setattr(type(model), "render", lambda *_: [full])
-    (later,) = animator._work([(AnimateCall("known", None, still_motion(1)), sitter)])
-    assert isinstance(later, Later)
-    with pytest.raises(NotReady, match="no memory left"):
-        later.finish()

@@ -66,8 +66,3 @@ def test_a_full_gpu_is_a_refusal_and_frees_what_is_not_used(
     assert freed
     with pytest.raises(ValueError, match="other"), memory_errors():
         raise ValueError("other")
-
-
-def test_a_full_machine_is_a_refusal() -> None:
-    with pytest.raises(NotReady, match="no memory left"), memory_errors():
-        raise MemoryError
