@@ -137,6 +137,7 @@ class ModelCalls:
         self, name: str, method: RemoteMethod, argument: object, spent_s: float = 0.0
     ) -> Any:  # noqa: ANN401
         """Return a model's answer; with the call goes for whom it is."""
-        deadline_s = self._deadline_s
         with self._tracer.span(name, "client"):
-            return await call_of(method, argument, origin(), deadline_s=deadline_s, spent_s=spent_s)
+            return await call_of(
+                *(method, argument, origin()), deadline_s=self._deadline_s, spent_s=spent_s
+            )

@@ -150,30 +150,6 @@ async def test_what_is_finished_later_waits_for_no_run_and_no_run_for_it(log: Lo
     assert (await first, await second) == (0.5, 0.25)
 
 
-async def test_a_host_without_memory_is_told_to_try_again(log: Log) -> None:
-    def finish() -> float:
-        raise MemoryError
-
-    def work(items: Sequence[int]) -> list[Any]:
-        if items == [1]:
-            raise MemoryError
-        return [Later(finish) for _ in items]
-
-    model = Model(work, log)
-    for item in (1, 2):
-        answer = await model.submit(item)
-        assert isinstance(answer, NotReady)
-        assert "memory" in answer.detail
-
-
-async def test_what_is_answered_by_why_not_parts_no_run_and_makes_nobody_faster(log: Log) -> None:
-    model = Model(lambda items: [NoFace("zero") for _ in items], log)
-    answers = await asyncio.gather(*(model.submit(item) for item in (4, 8)))
-    assert all(isinstance(answer, NoFace) for answer in answers)
-    assert [calls for calls, _ in log.runs] == [2]
-    assert model.slot.pace() is None
-
-
 async def test_a_run_joins_frames_in_however_many_calls(gate: Gate, log: Log) -> None:
     model = Model(gate.invert, log, max_frames=8)
     tasks = await in_a_run(gate, model, 9)
